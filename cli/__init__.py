@@ -1,0 +1,1 @@
+"""The command line and the driver that composes the layers."""

@@ -1,0 +1,1 @@
+"""The compiler toolchain for memristor compute-in-memory hardware."""

@@ -1,0 +1,1 @@
+"""Anything the user has, to a captured network."""

@@ -1,0 +1,1 @@
+"""Torch modules that stand for hardware primitives."""

@@ -1,0 +1,1 @@
+"""The three languages, their diagnostics and the reference executor."""

@@ -1,0 +1,1 @@
+"""The hardware language: what a target is."""

@@ -1,0 +1,1 @@
+"""The network language: ONNX held by onnx_ir, and the operators of the mcc domain."""

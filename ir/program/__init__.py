@@ -1,0 +1,1 @@
+"""The program language: instructions, their encoding and their timing."""

@@ -1,0 +1,1 @@
+"""Network to network, one rewrite a file."""

@@ -1,0 +1,11 @@
+# Type checkers read folders, not import hooks: give them one that is named `mcc`.
+cmake_path(SET root NORMALIZE "${CMAKE_CURRENT_SOURCE_DIR}/../..")
+set(view "${root}/build/view/mcc")
+file(REMOVE_RECURSE "${view}")
+file(MAKE_DIRECTORY "${view}")
+foreach(layer backends cli frontend ir models passes runtime)
+  file(CREATE_LINK "${root}/${layer}" "${view}/${layer}" SYMBOLIC)
+endforeach()
+foreach(name __init__.py py.typed)
+  file(CREATE_LINK "${root}/cli/mcc/${name}" "${view}/${name}" SYMBOLIC)
+endforeach()
