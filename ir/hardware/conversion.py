@@ -1,0 +1,56 @@
+"""The law of the analog-to-digital converters, and how their step is chosen.
+
+An analog sum is counted in units of one digit product (drive digit 1 on cell digit 1). A converter
+with step `2**shift` turns it into `code = clip(floor(sum / 2**shift + 1/2), low, high)`, worth
+`code * 2**shift`. The shift is a whole number from 0, so a converter with enough bits is exact.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mcc.ir.hardware.encoding import largest_digit
+from mcc.ir.hardware.schema import Cell, Encoding, InputForm, Macro
+
+
+def signed_sums(macro: Macro) -> bool:
+    """Whether analog sums can be negative, so that one bit of the converter is the sign."""
+    signed_drive = macro.input_form is InputForm.SIGN_MAGNITUDE
+    return macro.encoding is Encoding.DIFFERENTIAL or signed_drive
+
+
+def code_range(macro: Macro) -> tuple[int, int]:
+    """Return the lowest and the highest code of a converter."""
+    if signed_sums(macro):
+        reach = 1 << (macro.adc.bits - 1)
+        return -reach, reach - 1
+    return 0, (1 << macro.adc.bits) - 1
+
+
+def largest_sum(macro: Macro, cell: Cell) -> int:
+    """Return the largest magnitude of an analog sum of `active_rows` rows."""
+    digits = macro.active_rows * largest_digit(cell)
+    drive = (1 << macro.dac_bits) - 1
+    return (digits // 2 if macro.column_flip else digits) * drive
+
+
+def full_scale_shift(macro: Macro, cell: Cell) -> int:
+    """Return the smallest shift at which the largest sum fits the range of the converter."""
+    _, high = code_range(macro)
+    largest, shift = largest_sum(macro, cell), 0
+    while _round(largest, shift) > high:
+        shift += 1
+    return shift
+
+
+def _round(value: int, shift: int) -> int:
+    return value if shift == 0 else (value + (1 << (shift - 1))) >> shift
+
+
+def convert(sums: NDArray[np.integer], shift: int, macro: Macro) -> NDArray[np.int32]:
+    """Return what the codes of whole sums are worth, by the law of the converter."""
+    low, high = code_range(macro)
+    half = (1 << shift) >> 1
+    codes = np.clip((sums.astype(np.int64) + half) >> shift, low, high)
+    return (codes << shift).astype(np.int32)

@@ -1,0 +1,138 @@
+"""How weights become cells and back; the one place where the layout of digits is decided.
+
+A weight occupies `physical_columns` neighbouring columns of its row, slice after slice, the lowest
+digit first. In the differential encoding a slice is a pair of columns (positive, negative) that
+hold the digits of the magnitude; in the offset encoding it is one column of the digits of
+`weight + 2**(weight_bits - 1)`. With column flip, a column whose digits sum to more than half of
+what they could within one row group is stored as `largest digit - digit` there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mcc.ir.diagnostics import error
+from mcc.ir.hardware.schema import Cell, Encoding, Macro
+
+
+@final
+@dataclass(frozen=True)
+class Encoded:
+    """A block of weights as states of cells."""
+
+    cells: NDArray[np.uint8]
+    """State index of every cell (rows, cols * physical columns)."""
+    flips: NDArray[np.bool_]
+    """Which columns are stored flipped (row groups, cols * physical columns)."""
+
+
+def slices(macro: Macro, cell: Cell, weight_bits: int) -> int:
+    """Return the number of digits of a weight: analog sums per weight."""
+    digits = weight_bits - 1 if macro.encoding is Encoding.DIFFERENTIAL else weight_bits
+    return max(1, -(-digits // cell.bits))
+
+
+def physical_columns(macro: Macro, cell: Cell, weight_bits: int) -> int:
+    """Return the number of columns that one column of weights occupies."""
+    pair = 2 if macro.encoding is Encoding.DIFFERENTIAL else 1
+    return pair * slices(macro, cell, weight_bits)
+
+
+def row_groups(macro: Macro, rows: int) -> int:
+    """Return the number of groups in which `rows` word lines are driven."""
+    return -(-rows // macro.active_rows)
+
+
+def largest_digit(cell: Cell) -> int:
+    """Return the highest state index of a cell."""
+    return 2**cell.bits - 1
+
+
+def weight_offset(macro: Macro, weight_bits: int) -> int:
+    """Return what the cells hold too much of every weight; it is subtracted digitally."""
+    return 2 ** (weight_bits - 1) if macro.encoding is Encoding.OFFSET else 0
+
+
+def encode(weights: NDArray[np.int8], macro: Macro, cell: Cell, weight_bits: int) -> Encoded:
+    """Turn weights (rows, cols) into states of cells.
+
+    Raises:
+        MccError: A weight does not fit in `weight_bits`.
+    """
+    _check(weights, macro, cell, weight_bits)
+    wide = weights.astype(np.int32)
+    if macro.encoding is Encoding.DIFFERENTIAL:
+        signs = np.stack([np.maximum(wide, 0), np.maximum(-wide, 0)], axis=-1)
+        digits = _digits(signs, cell, slices(macro, cell, weight_bits))
+        digits = digits.transpose(0, 1, 3, 2)
+    else:
+        shifted = wide + weight_offset(macro, weight_bits)
+        digits = _digits(shifted, cell, slices(macro, cell, weight_bits))
+    cells = np.ascontiguousarray(digits.reshape(len(weights), -1))
+    flips = column_flips(cells, macro, cell)
+    return Encoded(flipped(cells, flips, macro, cell), flips)
+
+
+def decode(
+    cells: NDArray[np.uint8],
+    flips: NDArray[np.bool_],
+    macro: Macro,
+    cell: Cell,
+    weight_bits: int,
+) -> NDArray[np.int16]:
+    """Return the weights (rows, cols) that cells stand for; any states are legal."""
+    digits = flipped(cells, flips, macro, cell).astype(np.int32)
+    values = digit_values(macro, cell, weight_bits)
+    places = digits.reshape(len(cells), -1, len(values))
+    return (places @ values - weight_offset(macro, weight_bits)).astype(np.int16)
+
+
+def digit_values(macro: Macro, cell: Cell, weight_bits: int) -> NDArray[np.int32]:
+    """Return what one unit of each physical column of a weight is worth (physical columns,)."""
+    powers = 2 ** (cell.bits * np.arange(slices(macro, cell, weight_bits), dtype=np.int32))
+    if macro.encoding is Encoding.DIFFERENTIAL:
+        return np.stack([powers, -powers], axis=-1).reshape(-1)
+    return powers
+
+
+def column_flips(cells: NDArray[np.uint8], macro: Macro, cell: Cell) -> NDArray[np.bool_]:
+    """Return which columns of unflipped cells are to be stored flipped, by row group."""
+    groups = row_groups(macro, len(cells))
+    flips = np.zeros((groups, cells.shape[1]), np.bool_)
+    if macro.column_flip:
+        for group in range(groups):
+            part = cells[group * macro.active_rows : (group + 1) * macro.active_rows]
+            half = len(part) * largest_digit(cell) / 2
+            flips[group] = part.sum(axis=0, dtype=np.int64) > half
+    return flips
+
+
+def flipped(
+    cells: NDArray[np.uint8], flips: NDArray[np.bool_], macro: Macro, cell: Cell
+) -> NDArray[np.uint8]:
+    """Return the cells with the marked columns replaced by their complement."""
+    if not flips.any():
+        return cells
+    per_row = np.repeat(flips, macro.active_rows, axis=0)[: len(cells)]
+    return np.where(per_row, largest_digit(cell) - cells, cells).astype(np.uint8)
+
+
+def _digits(values: NDArray[np.int32], cell: Cell, count: int) -> NDArray[np.uint8]:
+    shifts = cell.bits * np.arange(count, dtype=np.int32)
+    return ((values[..., None] >> shifts) & largest_digit(cell)).astype(np.uint8)
+
+
+def _check(weights: NDArray[np.int8], macro: Macro, cell: Cell, weight_bits: int) -> None:
+    reach = 2 ** (weight_bits - 1)
+    low, high = -reach, reach - 1
+    if macro.encoding is Encoding.DIFFERENTIAL:
+        capacity = 2 ** (cell.bits * slices(macro, cell, weight_bits)) - 1
+        low, high = -min(reach, capacity), min(reach, capacity)
+    if weights.size and (weights.min() < low or weights.max() > high):
+        found = f"{int(weights.min())} to {int(weights.max())}"
+        message = f"weights from {found} do not fit into {weight_bits} bits ({low} to {high})"
+        raise error("weight-range", message, "quantize the weights symmetrically")

@@ -1,0 +1,154 @@
+"""A target: one chip, with the origin of each of its numbers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, final
+
+from mcc.ir.diagnostics import Diagnostic, Location, MccError
+from mcc.ir.hardware.fields import SECTIONS, Value, assemble, flatten, leaves
+from mcc.ir.hardware.quantities import Kind, Quantity
+from mcc.ir.hardware.rules import violations
+from mcc.ir.hardware.schema import Area, Cell, Chip, Core, Energy, Host, Macro
+from mcc.ir.hardware.units import natural_unit
+from mcc.ir.hardware.values import value_of
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """One chip and its host; equal to another when all values are equal, whatever their origin."""
+
+    name: str
+    description: str
+    chip: Chip
+    core: Core
+    macro: Macro
+    cell: Cell
+    host: Host
+    energy: Energy
+    area: Area
+    provenance: Mapping[str, Quantity] = field(
+        default_factory=dict[str, Quantity], compare=False, repr=False
+    )
+    """Origin of each leaf by dotted path; filled in where it is not given."""
+
+    def __post_init__(self) -> None:
+        values = self.values()
+        findings = [
+            Diagnostic("target-invalid", f"`{item.path}`: {item.message}")
+            for item in violations(values)
+        ]
+        if findings:
+            raise MccError(findings)
+        origin = {
+            path: self.provenance.get(path) or given(path, value, "given in code")
+            for path, value in values.items()
+        }
+        object.__setattr__(self, "provenance", origin)
+
+    def values(self) -> dict[str, Value]:
+        """Return every leaf by dotted path, in its natural unit, choices by name."""
+        found: dict[str, Value] = {}
+        for name in SECTIONS:
+            found |= flatten(getattr(self, name), name)
+        return found
+
+    def with_values(self, changes: Mapping[str, Value], source: str = "given in code") -> Target:
+        """Return the target with other values at some dotted paths.
+
+        Raises:
+            MccError: A value is out of its bounds, or together they are impossible.
+        """
+        origin = dict(self.provenance)
+        for path, value in changes.items():
+            origin[path] = given(path, value, source)
+        return build(self.name, self.description, origin)
+
+    def digest(self) -> str:
+        """Return a hash of the name and all values; origins do not enter."""
+        text = json.dumps([self.name, self.values()], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data from which `target_from_dict` makes an equal target."""
+        quantities = {
+            path: [item.value, item.unit, item.kind.value, item.source, item.file, item.line]
+            for path, item in self.provenance.items()
+        }
+        return {"name": self.name, "description": self.description, "quantities": quantities}
+
+
+def given(path: str, value: Value, source: str, place: str = "") -> Quantity:
+    """Return the quantity of a value that was given in the natural unit of its field."""
+    leaf = leaves()[path]
+    unit = natural_unit(leaf.dimension) if leaf.dimension else ""
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return Quantity(text, unit, source, Kind.ASSUMED, place, 0)
+
+
+def target_from_dict(data: Mapping[str, Any]) -> Target:
+    """Make a target from the plain data of `Target.to_dict`.
+
+    Raises:
+        MccError: The data are damaged or break a rule.
+    """
+    try:
+        quantities = {
+            str(path): Quantity(str(v), str(unit), str(source), Kind(kind), str(file), int(line))
+            for path, (v, unit, kind, source, file, line) in dict(data["quantities"]).items()
+        }
+        name, description = str(data["name"]), str(data["description"])
+    except (KeyError, TypeError, ValueError) as problem:
+        message = f"the target is damaged: {problem!r}"
+        raise MccError([Diagnostic("target-invalid", message)]) from problem
+    return build(name, description, quantities)
+
+
+def build(
+    name: str,
+    description: str,
+    quantities: Mapping[str, Quantity],
+    locations: Mapping[str, Location] | None = None,
+    findings: tuple[Diagnostic, ...] = (),
+) -> Target:
+    """Make a target from the quantities of all leaves, collecting everything that is wrong.
+
+    Args:
+        name: Name of the target.
+        description: One sentence about it.
+        quantities: Every leaf as written.
+        locations: Where to point, by path; by default the file of the quantity.
+        findings: What is already known to be wrong; raised with the rest.
+
+    Raises:
+        MccError: Something is missing, unknown, out of bounds or impossible together.
+    """
+    places = {path: Location(item.file, item.line) for path, item in quantities.items()}
+    places |= dict(locations or {})
+    wrong = list(findings)
+    values: dict[str, Value] = {}
+    for path in leaves():
+        if path in quantities:
+            found = value_of(path, quantities[path], places[path])
+            if isinstance(found, Diagnostic):
+                wrong.append(found)
+            else:
+                values[path] = found
+        elif not findings:
+            wrong.append(Diagnostic("target-missing-key", f"`{path}` is not given"))
+    for path in quantities:
+        if path not in leaves():
+            wrong.append(Diagnostic("target-unknown-key", f"unknown key `{path}`"))
+    for item in violations(values):
+        message = f"`{item.path}`: {item.message}"
+        wrong.append(Diagnostic("target-invalid", message, "", places[item.path]))
+    if wrong:
+        raise MccError(wrong)
+    sections = {key: assemble(cls, key, values) for key, cls in SECTIONS.items()}
+    ordered = {path: quantities[path] for path in leaves()}
+    parts: dict[str, Any] = {"provenance": ordered, **sections}
+    return Target(name=name, description=description, **parts)
