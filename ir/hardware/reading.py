@@ -83,6 +83,9 @@ def _compose(path: Path) -> yaml.MappingNode:
         line = mark.line + 1 if mark is not None else 0
         message = f"not YAML: {getattr(problem, 'problem', None) or problem}"
         raise error("target-syntax", message, location=Location(str(path), line)) from problem
+    except RecursionError as problem:
+        message = "the file is nested deeper than any target"
+        raise error("target-syntax", message, location=Location(str(path))) from problem
     if not isinstance(root, yaml.MappingNode):
         raise error("target-syntax", "the file holds no keys", location=Location(str(path), 1))
     return root

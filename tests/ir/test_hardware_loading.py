@@ -1,0 +1,252 @@
+"""Reading target files: provenance, inheritance, overrides, and every refusal with its place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mcc.backends.crossbar import targets
+from mcc.ir.diagnostics import Diagnostic, MccError
+from mcc.ir.hardware import Kind, RangePolicy, load_target, resolved_text, target_from_dict
+from mcc.ir.hardware.fields import leaves
+
+Write = Callable[..., Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Write a file that extends a shipped target and adds lines to it."""
+
+    def write(*lines: str, extends: str = "rram40nm", name: str = "mine.yaml") -> Path:
+        path = tmp_path / name
+        path.write_text("\n".join([f"extends: {extends}", *lines]) + "\n")
+        return path
+
+    return write
+
+
+def refusal(path: Path, **overrides: str) -> list[Diagnostic]:
+    with pytest.raises(MccError) as caught:
+        targets.load(path, {key.replace("__", "."): text for key, text in overrides.items()})
+    assert caught.value.exit_code == 1
+    return list(caught.value.diagnostics)
+
+
+def line(diagnostic: Diagnostic, path: Path) -> int:
+    assert diagnostic.location.file == str(path)
+    return diagnostic.location.line
+
+
+@pytest.mark.parametrize("name", targets.names())
+def test_shipped_target_gives_the_origin_of_every_leaf(name: str) -> None:
+    target = targets.load(name)
+    assert target.name == name
+    assert list(target.provenance) == list(leaves()) == list(target.values())
+    text = targets.path(name).read_text().splitlines()
+    for path, quantity in target.provenance.items():
+        assert quantity.file == f"{name}.yaml"
+        assert text[quantity.line - 1].split(":")[0].strip() == path.rpartition(".")[2]
+        assert len(quantity.source) > 20
+
+
+def test_numbers_are_exact_in_their_natural_unit() -> None:
+    target = targets.load("rram40nm")
+    assert target.cell.g_max_siemens == 28e-6
+    assert target.cell.write_error == 0.15
+    assert target.core.memory.bytes == 256 * 1024
+    assert target.chip.clock_hertz == 1e8
+    assert target.provenance["cell.g_max_siemens"].kind is Kind.MEASURED
+    assert target.provenance["macro.adc.bits"].kind is Kind.ASSUMED
+
+
+@pytest.mark.parametrize("name", targets.names())
+def test_resolved_text_and_plain_data_load_to_the_same_target(name: str, tmp_path: Path) -> None:
+    target = targets.load(name, {"macro.adc.bits": "6"})
+    path = tmp_path / "resolved.yaml"
+    path.write_text(resolved_text(target))
+    again = load_target(path)
+    assert again == target
+    assert again.digest() == target.digest() == target_from_dict(target.to_dict()).digest()
+    assert target_from_dict(target.to_dict()).provenance == target.provenance
+    assert target.digest() != targets.load(name).digest()
+
+
+def test_file_inherits_and_replaces(write: Write) -> None:
+    path = write(
+        "name: mine",
+        "macro:",
+        "  adc:",
+        "    range: {value: calibrated, kind: assumed, source: to see what it does}",
+        "cell:",
+        "  g_max_siemens: {value: 40, unit: uS, kind: assumed, source: a guess}",
+    )
+    target, parent = targets.load(path), targets.load("rram40nm")
+    assert target.name == "mine"
+    assert target.macro.adc.range is RangePolicy.CALIBRATED
+    assert target.cell.g_max_siemens == 40e-6
+    assert target.provenance["cell.g_max_siemens"].line == 7
+    assert target.core == parent.core
+
+
+def test_override_takes_the_natural_unit_or_its_own(write: Write) -> None:
+    overrides = {
+        "macro.adc.bits": "6",
+        "cell.g_max_siemens": "40 uS",
+        "macro.input_form": "sign_magnitude",
+    }
+    target = targets.load("rram40nm", overrides)
+    assert target.macro.adc.bits == 6
+    assert target.cell.g_max_siemens == 40e-6
+    assert target.macro.input_form == "sign_magnitude"
+    assert target.provenance["macro.adc.bits"].file == "--set"
+
+
+def test_everything_wrong_is_said_at_once(write: Write) -> None:
+    path = write(
+        "macro:",
+        "  rosw: {value: 1, unit: bit, kind: assumed, source: x}",
+        "  cols: 512",
+        "  rows: {value: 512, unit: bit, kind: assumed, source: x}",
+        "  active_rows: {value: 1.5, unit: '1', kind: assumed, source: x}",
+        "cell:",
+        "  g_min_siemens: {value: -1, unit: uS, kind: assumed, source: x}",
+        "  g_max_siemens: {value: many, unit: uS, kind: assumed, source: x}",
+        "  bits: {value: 1, unit: bit, kind: guessed, source: x}",
+        "  read_noise: {value: 2, unit: percent, kind: assumed}",
+        "  write_error: {value: '2', unit: percent, kind: assumed, source: x}",
+        "crore: {}",
+    )
+    found = {line(item, path): item for item in refusal(path)}
+    assert {number: item.code for number, item in found.items()} == {
+        3: "target-unknown-key",
+        4: "target-bare-number",
+        5: "target-unit",
+        6: "target-invalid",
+        8: "target-invalid",
+        9: "target-invalid",
+        10: "target-invalid",
+        11: "target-missing-key",
+        12: "target-invalid",
+        13: "target-unknown-key",
+    }
+    assert found[3].help == "did you mean `rows`?"
+    assert found[13].help == "did you mean `core`?"
+    assert "count: 1" in found[5].help
+    assert "greater than or equal to 0 S: `-1 uS`" in found[8].message
+    assert found[10].help.startswith("known: assumed")
+
+
+IMPOSSIBLE = [
+    ({"macro.active_rows": "513"}, "macro.active_rows"),
+    ({"macro.adc.columns_per_adc": "514"}, "macro.adc.columns_per_adc"),
+    ({"macro.dac_bits": "9"}, "macro.dac_bits"),
+    ({"macro.adc.bits": "25"}, "macro.adc.bits"),
+    ({"macro.adc.bits": "1"}, "macro.adc.bits"),
+    ({"cell.bits": "5"}, "cell.bits"),
+    ({"cell.g_min_siemens": "28 uS"}, "cell.g_min_siemens"),
+    ({"cell.stuck_low_fraction": "0.7", "cell.stuck_high_fraction": "0.7"}, "cell.stuck_low"),
+    ({"macro.column_flip": "true"}, "macro.column_flip"),
+    ({"macro.cols": "511"}, "macro.cols"),
+    ({"macro.adc.columns_per_adc": "15"}, "macro.adc.columns_per_adc"),
+    (
+        {"macro.rows": "999999", "macro.active_rows": "999999", "macro.dac_bits": "8"},
+        "macro.active_rows",
+    ),
+    ({"cell.read_noise": "1.01"}, "cell.read_noise"),
+    ({"cell.read_noise": "nan"}, "cell.read_noise"),
+    ({"cell.bits": "0"}, "cell.bits"),
+    ({"chip.clock_hertz": "0"}, "chip.clock_hertz"),
+    ({"core.memory.bytes": "1e30"}, "core.memory.bytes"),
+    ({"macro.encoding": "diferential"}, "macro.encoding"),
+    ({"macro.column_flip": "yes"}, "macro.column_flip"),
+]
+
+
+@pytest.mark.parametrize(("overrides", "blamed"), IMPOSSIBLE)
+def test_impossible_value_is_refused(overrides: dict[str, str], blamed: str) -> None:
+    with pytest.raises(MccError) as caught:
+        targets.load("rram40nm", overrides)
+    assert [item.code for item in caught.value.diagnostics] == ["target-invalid"]
+    assert caught.value.diagnostics[0].message.startswith(f"`{blamed}")
+    assert caught.value.diagnostics[0].location.file == "--set"
+
+
+def test_unknown_override_offers_the_nearest_name() -> None:
+    with pytest.raises(MccError, match=r"did you mean `macro.adc.bits`\?") as caught:
+        targets.load("rram40nm", {"macro.acd.bits": "6"})
+    assert caught.value.diagnostics[0].code == "target-unknown-key"
+
+
+def test_wrong_unit_of_an_override_is_refused() -> None:
+    with pytest.raises(MccError, match="conductance: S, pS, nS, uS, mS") as caught:
+        targets.load("rram40nm", {"cell.g_max_siemens": "28 us"})
+    assert caught.value.diagnostics[0].code == "target-unit"
+
+
+def test_missing_leaf_and_name_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "short.yaml"
+    text = targets.path("isaac").read_text().splitlines()
+    kept = [item for item in text if not item.startswith(("name", "  rows"))]
+    path.write_text("\n".join(kept))
+    found = refusal(path)
+    assert [item.message for item in found] == ["`name` is not given", "`macro.rows` is not given"]
+    assert all(item.code == "target-missing-key" for item in found)
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "number"),
+    [
+        ("name:\n- [", "target-syntax", 2),
+        ("name: " + "[" * 5000, "target-syntax", 0),
+        ("a: &x 1\nb: *x", "target-syntax", 2),
+        ("just words", "target-syntax", 1),
+        ("", "target-syntax", 1),
+        ("extends: nothing", "target-unknown", 1),
+        ("\nextends: loop", "target-invalid", 2),
+    ],
+)
+def test_broken_file_is_refused(text: str, code: str, number: int, tmp_path: Path) -> None:
+    path = tmp_path / "loop.yaml"
+    path.write_text(text)
+    found = refusal(path)
+    assert [item.code for item in found] == [code]
+    assert line(found[0], path) == number
+
+
+def test_repeated_key_is_refused(write: Write) -> None:
+    leaf = "{value: 8, unit: bit, kind: assumed, source: x}"
+    path = write("macro:", f"  dac_bits: {leaf}", f"  dac_bits: {leaf}")
+    (found,) = refusal(path)
+    assert (found.code, line(found, path)) == ("target-syntax", 4)
+    assert "already given in line 3" in found.message
+
+
+def test_section_that_is_no_section_is_refused(write: Write) -> None:
+    path = write("macro: 3", "cell:", "  bits: {value: [1], unit: bit, kind: assumed, source: x}")
+    assert [(item.code, line(item, path)) for item in refusal(path)] == [
+        ("target-invalid", 2),
+        ("target-invalid", 4),
+    ]
+
+
+def test_missing_file_and_unknown_name_are_refused(tmp_path: Path) -> None:
+    (found,) = refusal(tmp_path / "none.yaml")
+    assert found.code == "file-missing"
+    with pytest.raises(MccError, match="did you mean `isaac`") as caught:
+        targets.load("isac")
+    assert caught.value.diagnostics[0].code == "target-unknown"
+
+
+def test_damaged_plain_data_are_refused() -> None:
+    data = targets.load("isaac").to_dict()
+    with pytest.raises(MccError, match="the target is damaged"):
+        target_from_dict({"name": "x"})
+    data["quantities"]["macro.rows"][0] = "0"
+    del data["quantities"]["macro.cols"]
+    data["quantities"]["macro.depth"] = data["quantities"]["macro.adc.bits"]
+    with pytest.raises(MccError) as caught:
+        target_from_dict(data)
+    codes = sorted(item.code for item in caught.value.diagnostics)
+    assert codes == ["target-invalid", "target-missing-key", "target-unknown-key"]
