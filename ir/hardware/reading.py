@@ -12,7 +12,8 @@ from mcc.ir.diagnostics import Diagnostic, Location, error, nearest
 from mcc.ir.hardware.fields import SECTIONS, leaves
 from mcc.ir.hardware.quantities import Kind, Quantity
 
-MAX_BYTES = 2**20
+_LARGEST = 2**20
+_DEEPEST = 8
 _TEXTS = ("name", "description", "extends")
 _PARTS = ("value", "unit", "source", "kind")
 
@@ -70,31 +71,38 @@ def read(path: Path) -> Document:
 
 def _compose(path: Path) -> yaml.MappingNode:
     text = _text(path)
-    parser = cast(Any, yaml)
     try:
-        for event in parser.parse(text, Loader=yaml.SafeLoader):
-            if isinstance(event, yaml.AliasEvent):
-                message = f"alias `*{event.anchor}`: aliases are not allowed"
-                place = Location(str(path), event.start_mark.line + 1)
-                raise error("target-syntax", message, "write the quantity out", place)
-        root = parser.compose(text, Loader=yaml.SafeLoader)
+        _check_events(text, path)
+        root = cast(Any, yaml).compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as problem:
         mark = getattr(problem, "problem_mark", None)
         line = mark.line + 1 if mark is not None else 0
         message = f"not YAML: {getattr(problem, 'problem', None) or problem}"
         raise error("target-syntax", message, location=Location(str(path), line)) from problem
-    except RecursionError as problem:
-        message = "the file is nested deeper than any target"
-        raise error("target-syntax", message, location=Location(str(path))) from problem
     if not isinstance(root, yaml.MappingNode):
         raise error("target-syntax", "the file holds no keys", location=Location(str(path), 1))
     return root
 
 
+def _check_events(text: str, path: Path) -> None:
+    """Refuse what makes a small file large or deep, before anything is built from it."""
+    depth = 0
+    for event in cast(Any, yaml).parse(text, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        alias = isinstance(event, yaml.AliasEvent)
+        if alias or depth > _DEEPEST:
+            what = "an alias" if alias else f"more than {_DEEPEST} levels"
+            place = Location(str(path), event.start_mark.line + 1)
+            raise error("target-syntax", f"a target file has no use for {what}", location=place)
+
+
 def _text(path: Path) -> str:
     place = Location(str(path))
     try:
-        if path.stat().st_size > MAX_BYTES:
+        if path.stat().st_size > _LARGEST:
             raise error("target-syntax", "the file is larger than any target", location=place)
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as problem:

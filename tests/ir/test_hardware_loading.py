@@ -199,7 +199,7 @@ def test_missing_leaf_and_name_are_named(tmp_path: Path) -> None:
     ("text", "code", "number"),
     [
         ("name:\n- [", "target-syntax", 2),
-        ("name: " + "[" * 5000, "target-syntax", 0),
+        ("name: " + "[" * 5000, "target-syntax", 1),
         ("a: &x 1\nb: *x", "target-syntax", 2),
         ("just words", "target-syntax", 1),
         ("", "target-syntax", 1),
