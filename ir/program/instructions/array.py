@@ -1,0 +1,182 @@
+"""Instructions of the macros."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import ClassVar, final
+
+from mcc.ir.hardware.derived import conversions, conversions_in_sequence
+from mcc.ir.hardware.encoding import physical_columns, row_groups
+from mcc.ir.hardware.phases import phases
+from mcc.ir.hardware.target import Target
+from mcc.ir.program.events import Events
+from mcc.ir.program.instructions.base import Access, Context, Instruction, local, repeats
+from mcc.ir.program.kinds import COUNT, STREAM
+from mcc.ir.program.streams import DType, Stream
+from mcc.ir.program.tables import Tile
+from mcc.ir.program.timing import Pipeline, Step, ceil_div, ceil_real
+from mcc.ir.program.units import Unit, array
+
+SUM_BYTES = 4
+
+
+def tile_columns(target: Target, tile: Tile) -> int:
+    """Return the number of physical columns of a tile."""
+    return tile.cols * physical_columns(target.macro, target.cell, tile.weight_bits)
+
+
+def analog_steps(target: Target, tile: Tile) -> int:
+    """Return how many times word lines are driven for one product: phases times row groups."""
+    count = len(phases(target.macro, tile.input_bits, tile.input_signed))
+    return count * row_groups(target.macro, tile.rows)
+
+
+def array_cycles(target: Target, tile: Tile) -> int:
+    """Return the cycles a macro needs for one product with a tile."""
+    macro = target.macro
+    steps = analog_steps(target, tile)
+    sequence = conversions_in_sequence(macro, tile.col, tile_columns(target, tile))
+    converting = sequence * macro.adc.cycles
+    if macro.sample_and_hold:
+        slower = max(macro.settle_cycles, converting)
+        return macro.settle_cycles + converting + (steps - 1) * slower
+    return steps * (macro.settle_cycles + converting)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Mvm(Instruction):
+    """Add to sums the products of input vectors with a tile.
+
+    For every position, `result[col] += sum over rows of source[row] * weight[row, col]`, as the
+    macro computes it. The dimensions of `source` are the positions, then the rows of the tile
+    (`row_dims` dimensions whose counts multiply to its number of rows); those of `result` are the
+    same positions, then one dimension of the columns of the tile. Sums are `int32`; codes are
+    `int8` where the input of the tile is signed, else `uint8`.
+    """
+
+    OPCODE: ClassVar[int] = 0x10
+    MNEMONIC: ClassVar[str] = "mvm"
+
+    tile: int = field(metadata=COUNT("index in the tile table"))
+    source: Stream = field(metadata=STREAM("input codes in local memory"))
+    row_dims: int = field(metadata=COUNT("trailing dimensions of `source` that are the rows"))
+    result: Stream = field(metadata=STREAM("sums in local memory, read and written"))
+
+    @property
+    def positions(self) -> int:
+        """Number of input vectors."""
+        return self.result.elements // self.result.dims[-1][0]
+
+    def unit(self, context: Context) -> Unit:
+        """Return the macro of the tile."""
+        return array(context.tiles[self.tile].macro)
+
+    def timing(self, context: Context) -> Pipeline:
+        """One iteration per position, in three stages.
+
+        1. Load: `ceil(rows * itemsize / memory.port_bytes)` cycles with one local memory port.
+        2. Array: `steps = phases * row groups`, `phases` being those of the tile's input and
+           `row groups = ceil(rows / macro.active_rows)`; `converting` = the conversions of the
+           busiest converter for the tile's physical columns, times `macro.adc.cycles`. Without
+           sample-and-hold `steps * (settle_cycles + converting)` cycles, with it
+           `settle_cycles + converting + (steps - 1) * max(settle_cycles, converting)`. No shared
+           resource.
+        3. Add: `ceil(2 * 4 * columns / memory.port_bytes)` cycles with one local memory port, as
+           sums are read and written.
+        """
+        tile = context.tiles[self.tile]
+        width = context.target.core.memory.port_bytes
+        port = (context.topology.memory(context.core),)
+        load = Step(ceil_div(tile.rows * self.source.dtype.itemsize, width), port)
+        add = Step(ceil_div(2 * SUM_BYTES * tile.cols, width), port)
+        return Pipeline((load, Step(array_cycles(context.target, tile)), add), self.positions)
+
+    def events(self, context: Context) -> Events:
+        """Per position, as the tile demands.
+
+        `rows * phases` DAC drives; times the physical columns, cell reads; one conversion and one
+        shift-add per step and analog sum (a differential pair of columns makes one sum); memory
+        bytes of the codes, and of the sums twice.
+        """
+        target, tile = context.target, context.tiles[self.tile]
+        columns = tile_columns(target, tile)
+        drives = tile.rows * len(phases(target.macro, tile.input_bits, tile.input_signed))
+        samples = analog_steps(target, tile) * conversions(target.macro, columns)
+        once = Events(
+            cell_reads=drives * columns,
+            dac_drives=drives,
+            adc_conversions=samples,
+            shift_adds=samples,
+            memory_bytes=tile.rows * self.source.dtype.itemsize + 2 * SUM_BYTES * tile.cols,
+        )
+        return once * self.positions
+
+    def reads(self, context: Context) -> tuple[Access, ...]:
+        """Return codes and sums."""
+        return local(self.source, self.result)
+
+    def writes(self, context: Context) -> tuple[Access, ...]:
+        """Return the sums."""
+        return local(self.result)
+
+    def problems(self, context: Context) -> Iterator[str]:
+        """Name what does not fit the tile."""
+        if self.tile >= len(context.tiles):
+            yield f"there is no tile {self.tile}"
+            return
+        tile = context.tiles[self.tile]
+        if tile.core != context.core:
+            yield f"tile {self.tile} is in core {tile.core}"
+        split = len(self.source.dims) - self.row_dims
+        rows = Stream(self.source.dtype, 0, self.source.dims[max(split, 0) :])
+        if not 0 < self.row_dims <= len(self.source.dims) or rows.elements != tile.rows:
+            yield f"the row dimensions do not count the {tile.rows} rows of the tile"
+        if self.result.shape != (*self.source.shape[: max(split, 0)], tile.cols):
+            yield "the result does not have the positions of the source and the tile's columns"
+        if self.result.dtype is not DType.INT32 or repeats(self.result):
+            yield "sums must be int32, each at its own place"
+        if self.source.dtype is not (DType.INT8 if tile.input_signed else DType.UINT8):
+            yield f"the tile takes {'signed' if tile.input_signed else 'unsigned'} codes"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ProgramMacro(Instruction):
+    """Write a cell image into a macro, which then holds the tiles of that image."""
+
+    OPCODE: ClassVar[int] = 0x11
+    MNEMONIC: ClassVar[str] = "program"
+
+    macro: int = field(metadata=COUNT("macro of this core"))
+    image: int = field(metadata=COUNT("index in the image table"))
+
+    def unit(self, context: Context) -> Unit:
+        """Return the macro."""
+        return array(self.macro)
+
+    def timing(self, context: Context) -> Pipeline:
+        """One step without shared resource.
+
+        `macro.rows * cell.write_pulses * max(1, ceil(cell.write_pulse_seconds *
+        chip.clock_hertz))` cycles: row after row, all columns of a row together.
+        """
+        target = context.target
+        pulse = target.cell.write_pulse_seconds * target.chip.clock_hertz
+        cycles = target.macro.rows * target.cell.write_pulses * max(1, ceil_real(pulse))
+        return Pipeline((Step(cycles),))
+
+    def events(self, context: Context) -> Events:
+        """`cell.write_pulses` cell writes for every cell of the macro."""
+        macro = context.target.macro
+        return Events(cell_writes=macro.rows * macro.cols * context.target.cell.write_pulses)
+
+    def problems(self, context: Context) -> Iterator[str]:
+        """Name what is not there."""
+        if self.macro >= context.target.core.macros:
+            yield f"there is no macro {self.macro}"
+        if self.image >= len(context.images):
+            yield f"there is no image {self.image}"
+        elif context.images[self.image] != (context.core, self.macro):
+            yield f"image {self.image} belongs to another macro"
