@@ -3,7 +3,28 @@
 from __future__ import annotations
 
 CODES: dict[str, str] = {
+    "assembly-syntax": (
+        "A line of assembly text is no instruction: the mnemonic, a field or its value is unknown, "
+        "or a loop is not closed."
+    ),
     "file-missing": "The named file does not exist or cannot be read.",
+    "program-damaged": (
+        "The binary form of a program is not what was written: bytes were changed, cut off or "
+        "added, or it belongs to another target, other cells or other host graphs."
+    ),
+    "program-deadlock": (
+        "The cores of a program wait for each other for ever: for semaphores that nobody posts, "
+        "or for messages that nobody sends or takes."
+    ),
+    "program-hazard": (
+        "Two instructions of a core can be in flight at the same time although one writes what "
+        "the other reads or writes; the later one must wait for the unit of the earlier."
+    ),
+    "program-invalid": (
+        "A program breaks a rule of the machine: an address outside its memory, a unit, tile or "
+        "semaphore that does not exist, streams of different counts, loops that are not closed."
+    ),
+    "seed-invalid": "The seed of a chip instance is a whole number from 0 to 2**64 - 1.",
     "target-bare-number": (
         "A value of a target file stands alone. Every number needs its unit, its source and "
         "its kind (measured, simulated, derived or assumed), so that a reader can judge it."
