@@ -121,18 +121,6 @@ def flipped(
     return np.where(per_row, largest_digit(cell) - cells, cells).astype(np.uint8)
 
 
-def flip_indices(flips: NDArray[np.bool_]) -> tuple[int, ...]:
-    """Return flips as a list of `group * columns + column`, as the tiles of a program keep them."""
-    return tuple(int(index) for index in np.flatnonzero(flips))
-
-
-def flips_from(indices: tuple[int, ...], groups: int, columns: int) -> NDArray[np.bool_]:
-    """Return the flips (groups, columns) of a list made by `flip_indices`."""
-    flips = np.zeros(groups * columns, np.bool_)
-    flips[list(indices)] = True
-    return flips.reshape(groups, columns)
-
-
 def _digits(values: NDArray[np.int32], cell: Cell, count: int) -> NDArray[np.uint8]:
     shifts = cell.bits * np.arange(count, dtype=np.int32)
     return ((values[..., None] >> shifts) & largest_digit(cell)).astype(np.uint8)

@@ -22,9 +22,7 @@ from mcc.ir.hardware.encoding import (
     decode,
     digit_values,
     encode,
-    flip_indices,
     flipped,
-    flips_from,
     largest_digit,
     physical_columns,
     row_groups,
@@ -120,11 +118,6 @@ def test_flipping_halves_the_largest_sum_of_every_group() -> None:
         part = encoded.cells[group * 16 : (group + 1) * 16].astype(int)
         assert part.sum(axis=0).max() <= largest_sum(macro, cell)
     assert largest_sum(macro, cell) == 16 * 3 // 2
-
-
-def test_flips_survive_their_list_form() -> None:
-    flips = np.random.default_rng(0).random((3, 7)) < 0.4
-    assert np.array_equal(flips_from(flip_indices(flips), 3, 7), flips)
 
 
 @pytest.mark.parametrize(("encoding", "wrong"), [("differential", -128), ("offset", 8)])

@@ -1,0 +1,70 @@
+"""What becomes of the states that are written into the cells of a macro."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mcc.ir.hardware import Cell
+from mcc.ir.hardware.encoding import largest_digit
+from mcc.runtime.random import Purpose, generator
+
+
+@final
+@dataclass(frozen=True)
+class MacroPlace:
+    """One macro of one chip instance."""
+
+    seed: int
+    core: int
+    macro: int
+
+
+def unit_siemens(cell: Cell) -> float:
+    """Return the conductance between neighbouring states: one digit."""
+    return (cell.g_max_siemens - cell.g_min_siemens) / largest_digit(cell)
+
+
+def target_siemens(states: NDArray[np.uint8], cell: Cell) -> NDArray[np.float64]:
+    """Return the conductance that each state stands for."""
+    return cell.g_min_siemens + states.astype(np.float64) * unit_siemens(cell)
+
+
+def written_siemens(
+    states: NDArray[np.uint8], cell: Cell, place: MacroPlace, image: int = 0, earlier: int = 0
+) -> NDArray[np.float64]:
+    """Return the conductances of a macro after writing, the same for the same arguments.
+
+    A cell takes its target times `1 + write_error * normal`, never below zero; a stuck cell has
+    its lowest or highest conductance in every image.
+
+    Args:
+        states: Target state of every cell of the macro (rows, cols).
+        cell: The device.
+        place: Which macro of which chip.
+        image: Index of the image that is written.
+        earlier: How often this macro was written before.
+    """
+    conductances = target_siemens(states, cell)
+    if cell.write_error > 0:
+        draw = generator(place.seed, Purpose.WRITE, place.core, place.macro, image, earlier)
+        conductances *= 1 + cell.write_error * draw.standard_normal(states.shape)
+        np.maximum(conductances, 0, out=conductances)
+    low, high = stuck_cells(states.shape, cell, place)
+    conductances[low] = cell.g_min_siemens
+    conductances[high] = cell.g_max_siemens
+    return conductances
+
+
+def stuck_cells(
+    shape: tuple[int, ...], cell: Cell, place: MacroPlace
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return which cells of a macro are stuck low and which are stuck high."""
+    low, high = cell.stuck_low_fraction, cell.stuck_high_fraction
+    if low == high == 0:
+        return np.zeros(shape, np.bool_), np.zeros(shape, np.bool_)
+    luck = generator(place.seed, Purpose.STUCK, place.core, place.macro).random(shape)
+    return luck < low, luck >= 1 - high
