@@ -1,0 +1,65 @@
+"""Choosing the step of the converters of a layer from calibration data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mcc.ir.hardware.conversion import convert, full_scale_shift
+from mcc.ir.hardware.encoding import Encoded, digit_values
+from mcc.ir.hardware.phases import phases
+from mcc.ir.hardware.schema import Cell, Encoding, Macro
+
+
+def conversion_errors(
+    encoded: Encoded,
+    codes: NDArray[Any],
+    macro: Macro,
+    cell: Cell,
+    weight_bits: int,
+    input_bits: int,
+) -> NDArray[np.float64]:
+    """Return the squared error that each shift makes in the sums of one tile.
+
+    The errors of the tiles of a layer add up; the shift of the layer is the index of the least.
+
+    Args:
+        encoded: The cells of the tile.
+        codes: Input codes (samples, rows), int8 where they are signed, else uint8.
+        macro: The macro.
+        cell: Its cells.
+        weight_bits: Bits of a weight.
+        input_bits: Bits of a code.
+
+    Returns:
+        Sum over samples and columns of the squared error, for shifts 0 to full scale.
+    """
+    shifts = range(full_scale_shift(macro, cell) + 1)
+    values = digit_values(macro, cell, weight_bits)
+    if macro.encoding is Encoding.DIFFERENTIAL:
+        values = values[0::2]
+    digits, turned = _analog_digits(encoded, macro)
+    shape = (len(shifts), len(codes), digits.shape[1] // len(values))
+    errors = np.zeros(shape, np.float64)
+    for group, first in enumerate(range(0, len(digits), macro.active_rows)):
+        rows = slice(first, first + macro.active_rows)
+        part = codes[:, rows]
+        for phase in phases(macro, input_bits, codes.dtype == np.int8):
+            sums = phase.drive(part).astype(np.float32) @ digits[rows]
+            whole = sums.astype(np.int32)
+            for shift in shifts:
+                wrong = (convert(whole, shift, macro) - whole) * turned[group]
+                parts = wrong.reshape(*shape[1:], len(values)) @ values
+                errors[shift] += phase.worth * parts
+    return np.square(errors).sum(axis=(1, 2))
+
+
+def _analog_digits(encoded: Encoded, macro: Macro) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    """Return the digits of each analog sum, and the sign with which each group's code counts."""
+    digits = encoded.cells.astype(np.float32)
+    if macro.encoding is Encoding.DIFFERENTIAL:
+        digits = digits[:, 0::2] - digits[:, 1::2]
+        return digits, np.ones((len(encoded.flips), digits.shape[1]), np.int32)
+    return digits, np.where(encoded.flips, -1, 1).astype(np.int32)
