@@ -39,6 +39,8 @@ class Leaf:
     """`int`, `float`, `bool`, or an enumeration."""
     dimension: Dimension | None
     """What the number measures; None for a choice."""
+    owner: str
+    """Name of the class that declares it."""
 
     @property
     def choices(self) -> tuple[str, ...]:
@@ -60,9 +62,9 @@ def _walk(prefix: str, cls: type) -> list[Leaf]:
         elif get_origin(annotation) is Annotated:
             plain, *marks = get_args(annotation)
             dimension = next(mark.dimension for mark in marks if isinstance(mark, Measures))
-            found.append(Leaf(path, annotation, plain, dimension))
+            found.append(Leaf(path, annotation, plain, dimension, cls.__name__))
         else:
-            found.append(Leaf(path, annotation, annotation, None))
+            found.append(Leaf(path, annotation, annotation, None, cls.__name__))
     return found
 
 
