@@ -4,10 +4,32 @@ from __future__ import annotations
 
 CODES: dict[str, str] = {
     "assembly-syntax": (
-        "A line of assembly text is no instruction: the mnemonic, a field or its value is unknown, "
-        "or a loop is not closed."
+        "A line of assembly text is no instruction: the mnemonic, a field or its value is "
+        "unknown, or a loop is not closed."
+    ),
+    "contract-broken": (
+        "A pass changed the outputs more than its contract allows. This is a bug of the pass: the"
+        " report names the pass, the inputs and the output that differ."
     ),
     "file-missing": "The named file does not exist or cannot be read.",
+    "left-on-host": "Something was left as it is, for the host to run, for the reason given.",
+    "network-damaged": (
+        "A file or text is no ONNX network: it is cut off, of another kind, or has an error of "
+        "syntax."
+    ),
+    "operator-attribute": "An operator of the `mcc` domain lacks one of its attributes.",
+    "operator-shape": "The operands of an operator of the `mcc` domain do not fit each other.",
+    "opset-old": (
+        "The network uses a version of the ONNX standard that is too old, and it could not be "
+        "converted to a newer one."
+    ),
+    "option-value": (
+        "The value given to an option of a pass has the wrong type or is not one of its choices."
+    ),
+    "pass-order": "A pass needs a network of another stage than the passes before it produce.",
+    "pass-syntax": (
+        "The pipeline string is not a list of passes such as `rotate,quantize{weight_bits=4}`."
+    ),
     "program-damaged": (
         "The binary form of a program is not what was written: bytes were changed, cut off or "
         "added, or it belongs to another target, other cells or other host graphs."
@@ -24,18 +46,23 @@ CODES: dict[str, str] = {
         "A program breaks a rule of the machine: an address outside its memory, a unit, tile or "
         "semaphore that does not exist, streams of different counts, loops that are not closed."
     ),
+    "reference-failed": "ONNX Runtime, which judges every network, does not load or run this one.",
     "seed-invalid": "The seed of a chip instance is a whole number from 0 to 2**64 - 1.",
+    "shape-unknown": "A value of the network has no static shape; the compiler needs all shapes.",
+    "stage-illegal": (
+        "A pass left behind a network that its stage does not allow. This is a bug of the pass."
+    ),
     "target-bare-number": (
-        "A value of a target file stands alone. Every number needs its unit, its source and "
-        "its kind (measured, simulated, derived or assumed), so that a reader can judge it."
+        "A value of a target file stands alone. Every number needs its unit, its source and its "
+        "kind (measured, simulated, derived or assumed), so that a reader can judge it."
     ),
     "target-invalid": (
         "A value of a target is outside its bounds, is not a value of its field, or cannot be "
         "combined with another value."
     ),
     "target-missing-key": (
-        "A target file leaves out something that every target must state; nothing is filled "
-        "in silently."
+        "A target file leaves out something that every target must state; nothing is filled in "
+        "silently."
     ),
     "target-syntax": (
         "A target file is not YAML, repeats a key, or uses a construct that target files do "
@@ -50,5 +77,9 @@ CODES: dict[str, str] = {
     "target-unknown-key": (
         "A target file or an override names a field that the hardware language does not have."
     ),
+    "type-unknown": "A value of the network has no element type.",
+    "unknown-option": "The pass has no option of this name.",
+    "unknown-pass": "There is no pass of this name; `mcc passes` lists them.",
+    "value-unknown": "The network has no value of this name.",
     "weight-range": "A weight of a quantized network has more bits than its cells can hold.",
 }

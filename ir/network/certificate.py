@@ -1,0 +1,179 @@
+"""Proof that one network does what another did: both run in ONNX Runtime on the same inputs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any, TypeAlias, final
+
+import numpy as np
+import onnx_ir as ir
+
+from mcc.ir.diagnostics import MccError
+from mcc.ir.network.feeds import Evidence
+from mcc.ir.network.reference import ReferenceExecutor
+from mcc.ir.network.values import Array
+
+
+@final
+class Contract(StrEnum):
+    """What a rewrite promises about the outputs."""
+
+    EXACT = "exact"
+    """The same bits."""
+    BOUNDED = "bounded"
+    """The same real numbers: the float error stays under a bound that was derived."""
+    LOSSY = "lossy"
+    """Other numbers: the change is measured and held against a budget."""
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Certificate:
+    """The outcome of one proof.
+
+    `measured` and `bound` are, by contract: the fraction of elements whose bits differ (exact);
+    the largest error over the largest magnitude of its output (bounded); the root mean square
+    of the change over that of the output, on the calibration inputs (lossy).
+    """
+
+    subject: str
+    """The pass, or "capture"."""
+    contract: Contract
+    bound: float
+    measured: float
+    inputs: str
+    """What was run."""
+    passed: bool
+    detail: str = ""
+    """Where the worst case is."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data; the inverse of `from_dict`."""
+        plain = asdict(self)
+        plain["contract"] = self.contract.value
+        plain["bound"] = self.bound if math.isfinite(self.bound) else None
+        plain["measured"] = self.measured if math.isfinite(self.measured) else None
+        return plain
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Certificate:
+        """Read plain data."""
+        fields = dict(data)
+        fields["contract"] = Contract(fields["contract"])
+        for name in ("bound", "measured"):
+            fields[name] = math.inf if fields[name] is None else float(fields[name])
+        return cls(**fields)
+
+
+Outputs: TypeAlias = Sequence[dict[str, Array] | None]
+"""The outputs for each item of an evidence, None where the network cannot take that input."""
+
+
+def outputs_of(network: ir.Model, evidence: Evidence) -> Outputs:
+    """Run `network` on all of `evidence`.
+
+    Made-up inputs (random, extreme) that ONNX Runtime refuses give None; calibration inputs that
+    it refuses are an error.
+    """
+    executor = ReferenceExecutor(network)
+    found: list[dict[str, Array] | None] = []
+    for kind, feeds in evidence:
+        try:
+            found.append(executor.run(feeds))
+        except MccError:
+            if kind == "calibration":
+                raise
+            found.append(None)
+    return found
+
+
+def prove(
+    before: ir.Model,
+    after: ir.Model,
+    contract: Contract,
+    bound: float,
+    evidence: Evidence,
+    subject: str = "",
+) -> Certificate:
+    """Run both networks on `evidence` and compare their outputs under `contract`."""
+    first, second = outputs_of(before, evidence), outputs_of(after, evidence)
+    return judge(first, second, contract, bound, evidence, subject)
+
+
+def judge(
+    before: Outputs,
+    after: Outputs,
+    contract: Contract,
+    bound: float,
+    evidence: Evidence,
+    subject: str = "",
+) -> Certificate:
+    """Compare outputs that were made on `evidence` before and after a rewrite."""
+    worst, detail, run = 0.0, "", {"calibration": 0, "random": 0, "extreme": 0}
+    for (kind, _), old, new in zip(evidence, before, after, strict=True):
+        if old is None:
+            continue
+        run[kind] += 1
+        if contract is Contract.LOSSY and kind != "calibration" and run["calibration"]:
+            continue
+        change, name = _change(old, new, contract, kind)
+        if change > worst or not detail:
+            worst, detail = max(worst, change), f"output `{name}` on {kind} inputs"
+    limit = 0.0 if contract is Contract.EXACT else bound
+    return Certificate(
+        subject=subject,
+        contract=contract,
+        bound=limit,
+        measured=worst,
+        inputs=", ".join(f"{count} {kind}" for kind, count in run.items()),
+        passed=worst <= limit,
+        detail=detail,
+    )
+
+
+def _change(
+    old: dict[str, Array], new: dict[str, Array] | None, contract: Contract, kind: str
+) -> tuple[float, str]:
+    if new is None or list(old) != list(new):
+        return math.inf, "all"
+    measured = ((_distance(old[name], new[name], contract, kind), name) for name in old)
+    return max(measured, key=lambda item: item[0])
+
+
+def _distance(old: Array, new: Array, contract: Contract, kind: str) -> float:
+    if old.shape != new.shape or old.dtype != new.dtype:
+        return math.inf
+    if not old.size or old.tobytes() == new.tobytes():
+        return 0.0
+    if contract is Contract.EXACT:
+        return _differing(old, new)
+    if not np.issubdtype(old.dtype, np.floating):
+        # An argmax may flip on a tie, and made-up inputs such as zeros are full of ties.
+        tolerated = contract is Contract.LOSSY or kind != "calibration"
+        return 0.0 if tolerated else math.inf
+    return _relative(old.astype(np.float64), new.astype(np.float64), contract)
+
+
+def _differing(old: Array, new: Array) -> float:
+    size = old.dtype.itemsize
+    bits_old = np.frombuffer(old.tobytes(), np.uint8).reshape(-1, size)
+    bits_new = np.frombuffer(new.tobytes(), np.uint8).reshape(-1, size)
+    return float((bits_old != bits_new).any(axis=1).mean())
+
+
+def _relative(old: Array, new: Array, contract: Contract) -> float:
+    finite = np.isfinite(old)
+    same_rest = np.array_equal(old[~finite], new[~finite], equal_nan=True)
+    if not same_rest or not np.isfinite(new[finite]).all():
+        return math.inf
+    error, kept = (new - old)[finite], old[finite]
+    if not kept.size:
+        return 0.0
+    if contract is Contract.LOSSY:
+        change, size = np.sqrt(np.mean(error**2)), np.sqrt(np.mean(kept**2))
+    else:
+        change, size = np.abs(error).max(), np.abs(kept).max()
+    return float(change / size) if size else (math.inf if change else 0.0)
