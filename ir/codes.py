@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 CODES: dict[str, str] = {
+    "activation-not-finite": (
+        "A value inside the network became infinite or not a number on the calibration data, so "
+        "that no range of codes can hold it."
+    ),
     "assembly-syntax": (
         "A line of assembly text is no instruction: the mnemonic, a field or its value is "
         "unknown, or a loop is not closed."
+    ),
+    "calibration-empty": (
+        "There is nothing to calibrate with: the ranges of activations are measured on data of "
+        "the user, at least one sample."
     ),
     "contract-broken": (
         "A pass changed the outputs more than its contract allows. This is a bug of the pass: the"
         " report names the pass, the inputs and the output that differ."
     ),
     "file-missing": "The named file does not exist or cannot be read.",
+    "input-not-finite": "An input holds infinities or something that is not a number.",
     "left-on-host": "Something was left as it is, for the host to run, for the reason given.",
     "network-damaged": (
         "A file or text is no ONNX network: it is cut off, of another kind, or has an error of "
         "syntax."
+    ),
+    "no-contraction": (
+        "The network multiplies by no matrix anywhere, so a crossbar has nothing to do for it."
     ),
     "operator-attribute": "An operator of the `mcc` domain lacks one of its attributes.",
     "operator-shape": "The operands of an operator of the `mcc` domain do not fit each other.",
@@ -30,6 +42,7 @@ CODES: dict[str, str] = {
     "pass-syntax": (
         "The pipeline string is not a list of passes such as `rotate,quantize{weight_bits=4}`."
     ),
+    "pattern-unmatched": "A pattern of node names matches no contraction of the network.",
     "program-damaged": (
         "The binary form of a program is not what was written: bytes were changed, cut off or "
         "added, or it belongs to another target, other cells or other host graphs."
