@@ -7,6 +7,11 @@ CODES: dict[str, str] = {
         "A value inside the network became infinite or not a number on the calibration data, so "
         "that no range of codes can hold it."
     ),
+    "artifact-damaged": (
+        "A member of a compiled file is not what was written: bytes were changed, cut off or "
+        "added, or a member is missing, doubled or unknown. Nothing of it was used."
+    ),
+    "artifact-version": "The compiled file was written by another version of the format.",
     "assembly-syntax": (
         "A line of assembly text is no instruction: the mnemonic, a field or its value is "
         "unknown, or a loop is not closed."
@@ -20,7 +25,14 @@ CODES: dict[str, str] = {
         " report names the pass, the inputs and the output that differ."
     ),
     "file-missing": "The named file does not exist or cannot be read.",
+    "host-failed": (
+        "ONNX Runtime does not load or run a host graph of a program, or the graph gives tensors "
+        "of other shapes or types than the program says."
+    ),
+    "input-dtype": "An input has another element type than the network takes.",
+    "input-missing": "An input of the network is not given.",
     "input-not-finite": "An input holds infinities or something that is not a number.",
+    "input-shape": "An input has another shape than the network was compiled for.",
     "left-on-host": "Something was left as it is, for the host to run, for the reason given.",
     "network-damaged": (
         "A file or text is no ONNX network: it is cut off, of another kind, or has an error of "
@@ -95,4 +107,8 @@ CODES: dict[str, str] = {
     "unknown-pass": "There is no pass of this name; `mcc passes` lists them.",
     "value-unknown": "The network has no value of this name.",
     "weight-range": "A weight of a quantized network has more bits than its cells can hold.",
+    "write-failed": (
+        "A file could not be written completely, for example because the disk is full. What was "
+        "there before is untouched and no partial file is left."
+    ),
 }
