@@ -22,6 +22,8 @@ class Tiling:
     """(start, stop) of each block of columns, ascending and gapless."""
     live: tuple[tuple[int, int], ...]
     """(row block, column block) of each tile that is programmed."""
+    shift: int = 0
+    """Logarithm to base 2 of the step of the converters, for all tiles of the contraction."""
 
     def consistent(self, rows: int, cols: int) -> bool:
         """Whether the blocks cover a matrix of `rows` by `cols` and `live` names tiles of it."""
@@ -44,12 +46,12 @@ def tiling_of(node: ir.Node) -> Tiling | None:
     stored = node.metadata_props.get(_KEY)
     if stored is None:
         return None
-    lists: list[list[list[int]]] = json.loads(stored)
+    *lists, shift = json.loads(stored)
     rows, cols, live = (tuple((pair[0], pair[1]) for pair in pairs) for pairs in lists)
-    return Tiling(row_blocks=rows, col_blocks=cols, live=live)
+    return Tiling(row_blocks=rows, col_blocks=cols, live=live, shift=shift)
 
 
 def tile(node: ir.Node, tiling: Tiling) -> None:
     """Record the tiling of `node`."""
-    stored = [tiling.row_blocks, tiling.col_blocks, tiling.live]
+    stored = [tiling.row_blocks, tiling.col_blocks, tiling.live, tiling.shift]
     node.metadata_props[_KEY] = json.dumps(stored)
