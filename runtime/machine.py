@@ -1,0 +1,108 @@
+"""One chip instance that runs a program."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, final
+
+from numpy.typing import NDArray
+
+from mcc.ir.program import Program
+from mcc.runtime.arrays import Fidelity, ProgrammedArrays
+from mcc.runtime.costs import Costs, costs_of
+from mcc.runtime.cycles import Cycles
+from mcc.runtime.executor import Executor
+from mcc.runtime.host import HostGraphs
+from mcc.runtime.observation import Observer
+
+
+@final
+@dataclass(frozen=True)
+class Run:
+    """What a machine made of a number of samples, which it runs one after another."""
+
+    outputs: dict[str, NDArray[Any]]
+    """Every output of the program, `(samples, *shape)`."""
+    samples: int
+    cycles_per_sample: int
+    cycles: int
+    """Of all samples."""
+    seconds: float
+    """Of all samples, on the chip."""
+    joules: float
+    """Of all samples."""
+    joules_by_component: dict[str, float]
+    """Of all samples."""
+    trace: Cycles | None
+    """Start and end of every instruction of one sample, where it was asked for."""
+
+
+@final
+class Machine:
+    """A chip whose macros have been programmed, with its host.
+
+    Numbers depend on program, fidelity, seed and inputs only: not on `threads`, and not on the
+    other samples of a run.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        fidelity: Fidelity = Fidelity.EXACT,
+        seed: int = 0,
+        threads: int = 1,
+        costs: Costs | None = None,
+    ) -> None:
+        """Program one chip.
+
+        Args:
+            program: What to run.
+            fidelity: How much of the physics to include.
+            seed: The chip instance.
+            threads: Threads to compute with.
+            costs: Of the same program, where they are known already.
+        """
+        self.program = program
+        self.fidelity = fidelity
+        self.seed = seed
+        self._known_costs = costs
+        arrays = ProgrammedArrays(program, fidelity, seed)
+        self._executor = Executor(program, arrays, HostGraphs(program.host_graphs, threads))
+
+    @cached_property
+    def costs(self) -> Costs:
+        """What one sample costs; the clock runs when this is first asked for."""
+        return self._known_costs or costs_of(self.program)
+
+    def run(
+        self,
+        feeds: Mapping[str, NDArray[Any]],
+        observer: Observer | None = None,
+        trace: bool = False,
+    ) -> Run:
+        """Run samples.
+
+        Args:
+            feeds: Every input of the program by name, `(samples, *shape)`.
+            observer: Is told of all codes and sums.
+            trace: Whether to keep start and end of every instruction.
+
+        Raises:
+            MccError: An input is missing or has another form, or the host fails.
+        """
+        outputs = self._executor.run(feeds, observer)
+        samples = len(next(iter(feeds.values()))) if self.program.inputs else 1
+        costs = costs_of(self.program, trace=True) if trace else self.costs
+        joules = costs.joules.times(samples)
+        return Run(
+            outputs=outputs,
+            samples=samples,
+            cycles_per_sample=costs.cycles,
+            cycles=samples * costs.cycles,
+            seconds=samples * costs.seconds,
+            joules=joules.total,
+            joules_by_component=joules.by_component,
+            trace=costs.timing if trace else None,
+        )

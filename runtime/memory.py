@@ -1,0 +1,84 @@
+"""The memories of a chip, once per sample, seen through streams."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mcc.ir.diagnostics import error
+from mcc.ir.program import Stream
+
+ALIGNMENT = 64
+
+
+def pitch(size: int) -> int:
+    """Return the bytes that a memory of `size` bytes takes for each sample."""
+    return max(-(-size // ALIGNMENT), 1) * ALIGNMENT
+
+
+@final
+class Memory:
+    """One memory of every sample, `(batch, bytes)`, filled with zeros at the start."""
+
+    def __init__(self, name: str, size: int, batch: int) -> None:
+        """Make a memory of `size` bytes for `batch` samples; `name` is for error messages."""
+        self.name = name
+        self.size = size
+        self.batch = batch
+        self.rows = np.zeros((batch, pitch(size)), np.uint8)
+
+    def resize(self, batch: int) -> None:
+        """Go on with the first `batch` samples of those that the memory was made for."""
+        assert batch <= len(self.rows)
+        self.batch = batch
+
+    def fill(self, byte: int) -> None:
+        """Set every byte, so that a test sees reads of what nobody wrote."""
+        self.rows[:] = byte
+
+    def window(self, stream: Stream) -> Window:
+        """Return the elements of a stream, for all samples and any loop counters."""
+        return Window(self, stream)
+
+    def at(self, stream: Stream, counters: Sequence[int] = ()) -> NDArray[Any]:
+        """Return the elements of a stream as a view `(batch, *counts)`."""
+        return Window(self, stream).at(counters)
+
+
+@final
+class Window:
+    """A stream laid over a memory."""
+
+    __slots__ = ("_base", "_dtype", "_high", "_low", "_memory", "_shape", "_steps", "_strides")
+
+    def __init__(self, memory: Memory, stream: Stream) -> None:
+        """Lay `stream` over `memory`."""
+        self._memory = memory
+        self._base = stream.base
+        self._steps = stream.steps
+        self._dtype = stream.dtype.numpy
+        self._shape = stream.shape
+        self._strides = (pitch(memory.size), *(stride for _, stride in stream.dims))
+        self._low, self._high = stream.span
+
+    def at(self, counters: Sequence[int]) -> NDArray[Any]:
+        """Return the view `(batch, *counts)` in the iteration `counters` of the loops around.
+
+        Raises:
+            MccError: `program-invalid` where it leaves the memory.
+        """
+        address = self._base
+        for step, counter in zip(self._steps, counters, strict=False):
+            address += step * counter
+        memory = self._memory
+        if address + self._low < 0 or address + self._high > memory.size:
+            first, last = address + self._low, address + self._high
+            raise error(
+                "program-invalid",
+                f"bytes {first} to {last} of the {memory.name}, which has {memory.size}",
+            )
+        shape = (memory.batch, *self._shape)
+        return np.ndarray(shape, self._dtype, memory.rows, address, self._strides)
