@@ -16,15 +16,43 @@ CODES: dict[str, str] = {
         "A line of assembly text is no instruction: the mnemonic, a field or its value is "
         "unknown, or a loop is not closed."
     ),
+    "cache-off": (
+        "A transformers model keeps keys and values for its next call; the compiled network "
+        "computes them anew."
+    ),
     "calibration-empty": (
         "There is nothing to calibrate with: the ranges of activations are measured on data of "
         "the user, at least one sample."
+    ),
+    "capture-differs": (
+        "The captured network does not give what the original gives on the example inputs, so "
+        "that it is not the network that was asked for."
+    ),
+    "capture-failed": "torch cannot turn the module into a graph of tensors.",
+    "capture-patched": (
+        "A construct that torch cannot export was replaced by one that computes the same."
+    ),
+    "budget-missed": (
+        "A lossy pass changed the outputs more than the budget that was given to it."
     ),
     "contract-broken": (
         "A pass changed the outputs more than its contract allows. This is a bug of the pass: the"
         " report names the pass, the inputs and the output that differ."
     ),
+    "dtype-unsupported": (
+        "A tensor has an element type that the digital reference cannot compute with."
+    ),
+    "dynamic-shape": (
+        "A tensor has a size that depends on the data or was left open; hardware needs fixed sizes."
+    ),
+    "evaluation-mode": "The module was in training mode; it is compiled for inference.",
+    "example-inputs": "The example inputs are missing or do not fit the network.",
+    "file-damaged": "A file ends too early, contradicts itself, or is not what its name says.",
+    "file-kind": "The file is of a kind that cannot be compiled as it is.",
     "file-missing": "The named file does not exist or cannot be read.",
+    "file-too-large": (
+        "A file unpacks to far more than it holds, or names sizes beyond its end, as zip bombs do."
+    ),
     "host-failed": (
         "ONNX Runtime does not load or run a host graph of a program, or the graph gives tensors "
         "of other shapes or types than the program says."
@@ -33,7 +61,29 @@ CODES: dict[str, str] = {
     "input-missing": "An input of the network is not given.",
     "input-not-finite": "An input holds infinities or something that is not a number.",
     "input-shape": "An input has another shape than the network was compiled for.",
+    "input-structure": "An input is nested otherwise than at capture.",
+    "input-unknown": "The network has no input of this name.",
+    "input-unsupported": (
+        "An argument of the module is neither a tensor, a plain value nor a container of them."
+    ),
+    "input-value": (
+        "An argument that is no tensor differs from the one that the network was captured with."
+    ),
     "left-on-host": "Something was left as it is, for the host to run, for the reason given.",
+    "module-empty": "The weights of the module exist by shape only.",
+    "module-factory": (
+        "The function that builds the module for a state dict cannot be found or fails."
+    ),
+    "module-not-copyable": (
+        "The module cannot be copied; the compiler works on a copy and never on the original."
+    ),
+    "mutated-input": (
+        "The module changes one of its inputs in place, which the caller of a chip would not see."
+    ),
+    "mutated-state": (
+        "The module keeps state between its calls; a captured network would forget it silently."
+    ),
+    "network-cycle": "The nodes of the network feed each other in a circle.",
     "network-damaged": (
         "A file or text is no ONNX network: it is cut off, of another kind, or has an error of "
         "syntax."
@@ -43,18 +93,37 @@ CODES: dict[str, str] = {
     ),
     "operator-attribute": "An operator of the `mcc` domain lacks one of its attributes.",
     "operator-shape": "The operands of an operator of the `mcc` domain do not fit each other.",
+    "operator-unknown": (
+        "A node has an operator that neither the standard, ONNX Runtime nor the model defines."
+    ),
+    "operator-untranslated": "torch has an operator in the program that ONNX has no form for.",
+    "opset-converted": "The network was written for an older operator set and was converted.",
     "opset-old": (
         "The network uses a version of the ONNX standard that is too old, and it could not be "
         "converted to a newer one."
     ),
+    "opset-retry": (
+        "The network could not be expressed at the main operator set and uses an older one."
+    ),
+    "opset-unsupported": (
+        "The network is written for an operator set that cannot be converted to a known one."
+    ),
     "option-value": (
         "The value given to an option of a pass has the wrong type or is not one of its choices."
+    ),
+    "output-unsupported": (
+        "The module returns something that is neither a tensor, a plain value nor a container "
+        "of them."
     ),
     "pass-order": "A pass needs a network of another stage than the passes before it produce.",
     "pass-syntax": (
         "The pipeline string is not a list of passes such as `rotate,quantize{weight_bits=4}`."
     ),
+    "path-unsafe": (
+        "A model file points outside its own folder, or to something that is no plain file."
+    ),
     "pattern-unmatched": "A pattern of node names matches no contraction of the network.",
+    "pickle-untrusted": "Loading a pickle runs whatever program its author put into it.",
     "program-damaged": (
         "The binary form of a program is not what was written: bytes were changed, cut off or "
         "added, or it belongs to another target, other cells or other host graphs."
@@ -71,12 +140,19 @@ CODES: dict[str, str] = {
         "A program breaks a rule of the machine: an address outside its memory, a unit, tile or "
         "semaphore that does not exist, streams of different counts, loops that are not closed."
     ),
+    "random-operator": "The network draws random numbers; two calls would not agree.",
     "reference-failed": "ONNX Runtime, which judges every network, does not load or run this one.",
+    "samples-repeated": "The network was made for one sample and is run once for each.",
     "seed-invalid": "The seed of a chip instance is a whole number from 0 to 2**64 - 1.",
     "shape-unknown": "A value of the network has no static shape; the compiler needs all shapes.",
+    "source-unsupported": (
+        "Only torch modules, exported programs, graph modules, ONNX models and files of these "
+        "compile."
+    ),
     "stage-illegal": (
         "A pass left behind a network that its stage does not allow. This is a bug of the pass."
     ),
+    "state-mismatch": "The names or shapes of a state dict are not those of the module.",
     "target-bare-number": (
         "A value of a target file stands alone. Every number needs its unit, its source and its "
         "kind (measured, simulated, derived or assumed), so that a reader can judge it."
@@ -102,6 +178,7 @@ CODES: dict[str, str] = {
     "target-unknown-key": (
         "A target file or an override names a field that the hardware language does not have."
     ),
+    "training-mode": "A part of the network computes as in training even in evaluation mode.",
     "type-unknown": "A value of the network has no element type.",
     "unknown-option": "The pass has no option of this name.",
     "unknown-pass": "There is no pass of this name; `mcc passes` lists them.",
