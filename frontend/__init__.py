@@ -1,1 +1,9 @@
-"""Anything the user has, to a captured network."""
+"""Anything the user has becomes a captured network."""
+
+from __future__ import annotations
+
+from mcc.frontend.capture import Capture
+from mcc.frontend.entry import capture
+from mcc.frontend.examples import InputSpec
+
+__all__ = ["Capture", "InputSpec", "capture"]

@@ -1,0 +1,56 @@
+"""The first certificate: the captured network against what it was captured from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from mcc.frontend.samples import TOLERANCE
+from mcc.ir.diagnostics import MccError, error
+from mcc.ir.network import Certificate, Contract, Network, ReferenceExecutor, judge
+from mcc.ir.signature import Array
+
+
+def certify(
+    network: Network,
+    feeds: Sequence[Mapping[str, Array]],
+    expected: Sequence[dict[str, Array]],
+    origin: str,
+) -> Certificate:
+    """Run the network on every example and compare.
+
+    Args:
+        network: The captured network.
+        feeds: The inputs of each run.
+        expected: What the original returned, in the same order.
+        origin: What the original is, for the certificate.
+
+    Raises:
+        MccError: `capture-differs` where the results are not the same.
+    """
+    executor = ReferenceExecutor(network)
+    found = [executor.run(item) for item in feeds]
+    evidence = [("calibration", dict(item)) for item in feeds]
+    judged = judge(expected, found, Contract.BOUNDED, TOLERANCE, evidence, "capture")
+    certificate = Certificate(
+        subject="capture",
+        contract=judged.contract,
+        bound=judged.bound,
+        measured=judged.measured,
+        inputs=f"{len(feeds)} examples, against {origin}",
+        passed=judged.passed,
+        detail=judged.detail,
+    )
+    if not certificate.passed:
+        raise differs(certificate, origin)
+    return certificate
+
+
+def differs(certificate: Certificate, origin: str) -> MccError:
+    """Say that a captured network computes something else."""
+    return error(
+        "capture-differs",
+        f"the captured network differs from {origin} by {certificate.measured:.2g} of the largest"
+        f" value (allowed {certificate.bound:g}): {certificate.detail}",
+        "look for state kept in Python, tied scores in a top-k, or code that runs differently"
+        " while it is traced",
+    )

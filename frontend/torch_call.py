@@ -1,0 +1,109 @@
+"""One call of a module: its example inputs, bound to the names of its arguments."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, cast, final
+
+import numpy as np
+import torch
+from torch.utils import _pytree as pytree
+
+from mcc.frontend.torch_structure import describe
+from mcc.ir.diagnostics import error
+from mcc.ir.signature import Array, Leaf, Parameter, map_leaves
+
+
+@final
+@dataclass(frozen=True)
+class Call:
+    """The arguments of a module with places for their tensors."""
+
+    values: tuple[Any, ...]
+    """Every leaf of the arguments; tensors are the example inputs."""
+    spec: Any
+    """How to build `(args, kwargs)` from the leaves."""
+    parameters: tuple[Parameter, ...]
+
+    @property
+    def tensors(self) -> tuple[torch.Tensor, ...]:
+        """The example inputs in order."""
+        return tuple(value for value in self.values if isinstance(value, torch.Tensor))
+
+    def arguments(self, tensors: Sequence[torch.Tensor]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Build the positional and keyword arguments around other tensors."""
+        rest = iter(tensors)
+        leaves = [next(rest) if isinstance(v, torch.Tensor) else v for v in self.values]
+        args, kwargs = pytree.tree_unflatten(leaves, self.spec)
+        return args, kwargs
+
+
+def bind(module: torch.nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Call:
+    """Bind example inputs to the arguments of `module.forward`.
+
+    Raises:
+        MccError: The arguments do not fit, or hold something that is no tensor and not plain.
+    """
+    args, kwargs = _as_torch(tuple(args)), _as_torch(dict(kwargs))
+    try:
+        bound = inspect.signature(module.forward).bind(*args, **kwargs)
+    except TypeError as problem:
+        text = f"the example inputs do not fit {type(module).__name__}.forward: {problem}"
+        raise error("example-inputs", text, "give the arguments of one call") from problem
+    found: list[torch.Tensor] = []
+    parameters = tuple(
+        Parameter(name, describe(value, name, "input-unsupported", found), positional)
+        for name, value, positional in _named(bound)
+    )
+    values, spec = pytree.tree_flatten((bound.args, bound.kwargs))
+    call = Call(tuple(values), spec, parameters)
+    if [id(tensor) for tensor in call.tensors] != [id(tensor) for tensor in found]:
+        text = f"{type(module).__name__}.forward takes a container that torch cannot take apart"
+        raise error("input-unsupported", text, "use tensors in tuples, lists and dicts")
+    if not found:
+        raise error("example-inputs", "the example inputs hold no tensor")
+    return call
+
+
+def resize(call: Call, inputs: Sequence[Array]) -> tuple[Parameter, ...]:
+    """Describe the parameters of `call` for inputs of other shapes."""
+    arrays = iter(inputs)
+
+    def change(leaf: Leaf) -> Leaf:
+        return replace(leaf, shape=next(arrays).shape)
+
+    return tuple(
+        replace(item, structure=map_leaves(item.structure, change)) for item in call.parameters
+    )
+
+
+def _named(bound: inspect.BoundArguments) -> Iterator[tuple[str, Any, bool]]:
+    """Name every argument; positional while none before it was left out."""
+    contiguous = True
+    for name, parameter in bound.signature.parameters.items():
+        if name not in bound.arguments:
+            contiguous = contiguous and parameter.kind is parameter.VAR_POSITIONAL
+            continue
+        value = bound.arguments[name]
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            for index, item in enumerate(value):
+                yield f"{name}.{index}", item, contiguous
+        elif parameter.kind is parameter.VAR_KEYWORD:
+            for key, item in value.items():
+                yield key, item, False
+        else:
+            keyword = parameter.kind is parameter.KEYWORD_ONLY
+            yield name, value, contiguous and not keyword
+
+
+def _as_torch(value: Any) -> Any:
+    """Turn the NumPy arrays of a nested value into tensors, and leave all else."""
+
+    def convert(leaf: Any) -> Any:
+        if isinstance(leaf, (np.ndarray, np.generic)):
+            return torch.from_numpy(np.array(cast(Array, leaf)))
+        return leaf.detach() if isinstance(leaf, torch.Tensor) else leaf
+
+    return pytree.tree_map(convert, value)

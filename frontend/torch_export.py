@@ -1,0 +1,99 @@
+"""Exporting a module and converting the program to ONNX, each with a reason when it fails."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import onnx_ir as ir
+import torch
+from torch.export import ExportedProgram
+
+from mcc.frontend.quiet import quiet
+from mcc.frontend.sources import location_in_traceback
+from mcc.frontend.torch_effects import location_of_node, operator_name
+from mcc.frontend.torch_flat import PREFIX, Flat
+from mcc.frontend.torch_state import mutated_state
+from mcc.ir.diagnostics import NOWHERE, MccError, error
+
+OPSETS = (23, 20, 18)
+"""The main level first, then those that still have what the main level lost."""
+
+
+def export(flat: Flat, tensors: Sequence[torch.Tensor]) -> ExportedProgram:
+    """Trace a module for inputs of exactly these shapes.
+
+    Raises:
+        MccError: The module cannot be traced, with the line that torch stumbled over.
+    """
+    copies = tuple(tensor.clone() for tensor in tensors)
+    try:
+        with quiet(), torch.no_grad():
+            return torch.export.export(flat, copies, strict=False)
+    except MccError:
+        raise
+    except Exception as problem:
+        raise _refusal(problem) from problem
+
+
+def convert(program: ExportedProgram, opset: int) -> ir.Model:
+    """Convert a program to ONNX; torch changes the program on the way, so use a fresh one.
+
+    Raises:
+        MccError: An operator has no translation.
+    """
+    try:
+        with quiet(), torch.no_grad():
+            result: Any = torch.onnx.export(
+                program, dynamo=True, opset_version=opset, optimize=True, verbose=False
+            )
+    except Exception as problem:
+        raise _untranslated(program, problem) from problem
+    return result.model
+
+
+def _refusal(problem: Exception) -> MccError:
+    text = str(problem)
+    constant = re.search(r"Constant (\S+) is mutated in the forward", text)
+    if constant:
+        name = constant.group(1).removeprefix(PREFIX)
+        return MccError([mutated_state(name, location_in_traceback(problem.__traceback__))])
+    return error(
+        "capture-failed",
+        f"torch cannot export the module: {_first_line(text) or type(problem).__name__}",
+        "rewrite the construct, for example with `torch.cond` for a decision on tensor values",
+        location_in_traceback(problem.__traceback__),
+    )
+
+
+def _untranslated(program: ExportedProgram, problem: Exception) -> MccError:
+    chain = _chain(problem)
+    match = next((m for item in chain if (m := re.search(r"node %(\w+) :", str(item)))), None)
+    name = match.group(1) if match else ""
+    node = next((node for node in program.graph.nodes if node.name == name), None)
+    reason = _first_line(str(chain[-1]))
+    if node is None or not any(type(item).__name__ == "DispatchError" for item in chain):
+        place = NOWHERE if node is None else location_of_node(node)
+        text = f"torch cannot convert the program to ONNX: {reason}"
+        return error("capture-failed", text, location=place)
+    return error(
+        "operator-untranslated",
+        f"`{operator_name(node)}` has no translation to ONNX: {reason}",
+        "write it with other operators",
+        location_of_node(node),
+    )
+
+
+def _chain(problem: BaseException) -> list[BaseException]:
+    chain = [problem]
+    while chain[-1].__cause__ is not None:
+        chain.append(chain[-1].__cause__)
+    return chain
+
+
+def _first_line(text: str) -> str:
+    """Take the first sentence that says something, without the colors torch puts around it."""
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
+    lines = [line.strip() for line in plain.splitlines()]
+    return next((line for line in lines if line), "").rstrip(".")[:300]

@@ -1,0 +1,75 @@
+"""A private copy of the user's module, so that nothing of theirs is changed."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import torch
+
+from mcc.ir.diagnostics import error
+
+
+def isolate(module: torch.nn.Module) -> torch.nn.Module:
+    """Copy a module in evaluation mode; its parameters are shared, all other state is copied.
+
+    Raises:
+        MccError: The module cannot be copied, has no values yet, or stays in training mode.
+    """
+    module = getattr(module, "_orig_mod", module)
+    refuse_meta(module)
+    try:
+        duplicate = copy.deepcopy(module, _shared(module))
+    except Exception as problem:
+        name = type(module).__name__
+        text = f"{name} cannot be copied, and is not touched itself: {problem}"
+        raise error("module-not-copyable", text, "remove what cannot be copied") from problem
+    if any(tensor.device.type != "cpu" for tensor in state_of(duplicate)):
+        duplicate = copy.deepcopy(module).to("cpu")
+    duplicate.eval()
+    refuse_training(duplicate)
+    return duplicate
+
+
+def state_of(module: torch.nn.Module) -> tuple[torch.Tensor, ...]:
+    """List the parameters and buffers of a module."""
+    return (*module.parameters(), *module.buffers())
+
+
+def versions_of(module: torch.nn.Module) -> dict[str, int]:
+    """Count the in-place changes that each parameter has seen."""
+    named = module.named_parameters(remove_duplicate=False)
+    return {name: int(tensor._version) for name, tensor in named}  # pyright: ignore[reportPrivateUsage]
+
+
+def refuse_meta(module: torch.nn.Module) -> None:
+    """Refuse a module whose weights were never given values."""
+    named = (*module.named_parameters(), *module.named_buffers())
+    empty = [name for name, tensor in named if tensor.is_meta]
+    if empty:
+        text = f"`{empty[0]}` and {len(empty) - 1} more tensors of the module have no values"
+        raise error("module-empty", text, "load the weights before compiling")
+
+
+def refuse_training(module: torch.nn.Module) -> None:
+    """Refuse a module that `eval()` does not put into evaluation mode."""
+    still = [
+        name or type(module).__name__ for name, item in module.named_modules() if item.training
+    ]
+    if still:
+        text = f"`{still[0]}` stays in training mode after `eval()`"
+        raise error("training-mode", text, "let its `train` method pass the mode on")
+
+
+def _shared(module: torch.nn.Module) -> dict[int, Any]:
+    """Prefill the memory of `deepcopy`: parameters stand for themselves.
+
+    Tensors that were computed, such as the weight of the older weight norm, cannot be copied by
+    torch and are replaced by their values; the module computes them anew.
+    """
+    memory: dict[int, Any] = {id(item): item for item in module.parameters()}
+    for part in module.modules():
+        for value in vars(part).values():
+            if isinstance(value, torch.Tensor) and not value.is_leaf:
+                memory[id(value)] = value.detach().clone()
+    return memory

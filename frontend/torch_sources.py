@@ -1,0 +1,59 @@
+"""The torch objects that can be captured."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch.export import ExportedProgram
+
+from mcc.frontend.capture import Capture
+from mcc.frontend.quiet import quiet
+from mcc.frontend.request import Request
+from mcc.frontend.torch_capture import capture_module
+from mcc.ir.diagnostics import MccError, error
+
+
+def capture_torch(source: Any, request: Request) -> Capture | None:
+    """Capture a torch object; nothing for an object that is not of torch."""
+    if isinstance(source, ExportedProgram):
+        return capture_program(source, request)
+    if isinstance(source, torch.jit.ScriptModule):
+        raise scripted("the module")
+    if isinstance(source, torch.nn.Module):
+        args, kwargs = request.arguments(argument_names(source))
+        return capture_module(source, args, kwargs)
+    return None
+
+
+def capture_program(program: ExportedProgram, request: Request) -> Capture:
+    """Capture an exported program, by default on the example inputs that it carries."""
+    with quiet():
+        module = program.module()
+    names = argument_names(module)
+    bare = request.example_inputs is None and not request.kwargs and not request.input_shapes
+    if bare and program.example_inputs is not None:
+        args, kwargs = program.example_inputs
+    else:
+        args, kwargs = request.arguments(names)
+    return capture_module(module, args, kwargs, repeat=True)
+
+
+def argument_names(module: torch.nn.Module) -> Sequence[str]:
+    """List the names of the arguments of `forward`."""
+    return [
+        name
+        for name, item in inspect.signature(module.forward).parameters.items()
+        if item.kind not in (item.VAR_POSITIONAL, item.VAR_KEYWORD)
+    ]
+
+
+def scripted(what: str) -> MccError:
+    """Refuse TorchScript, from which torch cannot export."""
+    return error(
+        "file-kind",
+        f"{what} is TorchScript, which torch cannot export",
+        "compile the original module, or save it with `torch.export.save`",
+    )
