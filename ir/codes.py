@@ -16,6 +16,9 @@ CODES: dict[str, str] = {
         "A line of assembly text is no instruction: the mnemonic, a field or its value is "
         "unknown, or a loop is not closed."
     ),
+    "budget-missed": (
+        "A lossy pass changed the outputs more than the budget that was given to it."
+    ),
     "cache-off": (
         "A transformers model keeps keys and values for its next call; the compiled network "
         "computes them anew."
@@ -32,12 +35,12 @@ CODES: dict[str, str] = {
     "capture-patched": (
         "A construct that torch cannot export was replaced by one that computes the same."
     ),
-    "budget-missed": (
-        "A lossy pass changed the outputs more than the budget that was given to it."
-    ),
     "contract-broken": (
         "A pass changed the outputs more than its contract allows. This is a bug of the pass: the"
         " report names the pass, the inputs and the output that differ."
+    ),
+    "crossbar-unused": (
+        "All contractions of the network run on the host; `mcc explain` gives the reason of each."
     ),
     "dtype-unsupported": (
         "A tensor has an element type that the digital reference cannot compute with."
@@ -140,6 +143,9 @@ CODES: dict[str, str] = {
         "A program breaks a rule of the machine: an address outside its memory, a unit, tile or "
         "semaphore that does not exist, streams of different counts, loops that are not closed."
     ),
+    "quantization-change": (
+        "How much quantization changed the outputs of the network on calibration data."
+    ),
     "random-operator": "The network draws random numbers; two calls would not agree.",
     "reference-failed": "ONNX Runtime, which judges every network, does not load or run this one.",
     "samples-repeated": "The network was made for one sample and is run once for each.",
@@ -161,6 +167,7 @@ CODES: dict[str, str] = {
         "A value of a target is outside its bounds, is not a value of its field, or cannot be "
         "combined with another value."
     ),
+    "target-missing": "Something depends on the target, and none was named.",
     "target-missing-key": (
         "A target file leaves out something that every target must state; nothing is filled in "
         "silently."

@@ -30,8 +30,29 @@ def _canonicalize() -> type[Pass]:
     return Canonicalize
 
 
+def _place() -> type[Pass]:
+    from mcc.passes.place import Place
+
+    return Place
+
+
+def _quantize() -> type[Pass]:
+    from mcc.passes.quantize import Quantize
+
+    return Quantize
+
+
+def _tile() -> type[Pass]:
+    from mcc.passes.tile import Tile
+
+    return Tile
+
+
 PASSES: dict[str, Callable[[], type[Pass]]] = {
     "canonicalize": _canonicalize,
+    "place": _place,
+    "quantize": _quantize,
+    "tile": _tile,
 }
 """Every pass by name; the value imports and returns it."""
 

@@ -76,6 +76,10 @@ class Extremes:
         self.high = max(self.high, high)
         self.count += values.size
 
+    def range(self) -> Range:
+        """Cover everything that was seen, and zero."""
+        return Range.around(self.low, self.high)
+
 
 @final
 class Histogram(Extremes):
@@ -161,11 +165,6 @@ def record_for(observer: Observer) -> Extremes:
     return Extremes() if observer is Observer.MINMAX else Histogram()
 
 
-def minmax(record: Extremes) -> Range:
-    """Cover everything that was seen."""
-    return Range.around(record.low, record.high)
-
-
 def percentile(record: Histogram, percent: float) -> Range:
     """Cover from the `100 - percent` to the `percent` percentile."""
     fraction = percent / 100.0
@@ -184,7 +183,7 @@ def least_error(
         record: What was seen.
         round_trip: Codes the values in a range and decodes them again.
     """
-    whole = minmax(record)
+    whole = record.range()
     centers, counts = record.centers(), record.counts.astype(np.float64)
 
     def squared_error(candidate: Range) -> float:

@@ -8,6 +8,7 @@ from typing import final
 
 import onnx_ir as ir
 
+from mcc.ir.hardware import Target
 from mcc.ir.network.operators import DOMAIN, Conv, IntegerConv, IntegerLinear, Linear
 from mcc.ir.network.placement import Placement, Unit
 from mcc.ir.network.values import dtype_of, static_shape
@@ -83,6 +84,7 @@ RULES: dict[tuple[str, str], Rule] = {
     **{("", op): Rule(Unit.VECTOR, (*_COMPUTED, *more)) for op, more in _ARITHMETIC.items()},
     **{("", op): Rule(Unit.VECTOR, (*_MOVED, *more)) for op, more in _MOVEMENT.items()},
     **{("", op): Rule(Unit.MEMORY, (*_SHAPED, vector.constant_parameters)) for op in _ALIASES},
+    ("", "Constant"): Rule(Unit.MEMORY, ()),
     **{(DOMAIN, op): Rule(Unit.VECTOR, conditions) for op, conditions in _OWN.items()},
 }
 """Everything but contractions, by domain and operator."""
@@ -91,10 +93,15 @@ MOVEMENTS = frozenset(_MOVEMENT)
 """Operators that only move elements."""
 
 
-def decide(node: ir.Node) -> Placement:
-    """Place one node by itself, without looking at its neighbours."""
+def decide(node: ir.Node, target: Target | None = None) -> Placement:
+    """Place one node by itself, without looking at its neighbours.
+
+    Args:
+        node: A node of a quantized network.
+        target: Where it is known, the use of its cells is measured.
+    """
     if crossbar.is_contraction(node):
-        return _place_contraction(node)
+        return _place_contraction(node, target)
     rule = RULES.get((node.domain, node.op_type))
     name = f"{node.domain}.{node.op_type}" if node.domain else node.op_type
     if rule is None:
@@ -121,9 +128,11 @@ def operator_rows() -> list[OperatorRow]:
     return sorted([*contractions, *others], key=lambda row: (row.domain, row.op_type))
 
 
-def _place_contraction(node: ir.Node) -> Placement:
-    if IntegerLinear.matches(node) or IntegerConv.matches(node):
-        return crossbar.accepted(node, Demand())
+def _place_contraction(node: ir.Node, target: Target | None) -> Placement:
+    for kind in (IntegerLinear, IntegerConv):
+        if kind.matches(node):
+            bits = kind.of(node).weight_bits
+            return crossbar.accepted(node, Demand(weight_bits=bits, target=target))
     refused = crossbar.refusal(node, Demand())
     return refused or Placement(
         Unit.HOST, "A contraction must be quantized to run on a crossbar.", "float32"
@@ -131,6 +140,8 @@ def _place_contraction(node: ir.Node) -> Placement:
 
 
 def _reason(name: str, op_type: str, unit: Unit) -> str:
+    if op_type == "Constant":
+        return "A constant of the network."
     if unit is Unit.MEMORY:
         return f"{name} gives the same bytes another shape."
     if op_type in MOVEMENTS:

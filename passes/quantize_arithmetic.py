@@ -20,7 +20,6 @@ from mcc.passes.observers import (
     Observer,
     Range,
     least_error,
-    minmax,
     percentile,
 )
 
@@ -45,6 +44,16 @@ class Scheme(StrEnum):
     """Signed, zero point 0."""
     AFFINE = "affine"
     """Unsigned with a zero point."""
+
+
+@final
+class Granularity(StrEnum):
+    """What shares a scale."""
+
+    TENSOR = "tensor"
+    """All elements of a value."""
+    TOKEN = "token"
+    """The last axis, which is contracted: one scale for each position of the others."""
 
 
 @final
@@ -129,8 +138,8 @@ def observe(
     record: Extremes, observer: Observer, percent: float, bits: int, scheme: Scheme
 ) -> Mapping:
     """Conclude from a record how the value is to be coded."""
-    unsigned = is_unsigned(minmax(record), bits, scheme)
-    seen = minmax(record)
+    unsigned = is_unsigned(record.range(), bits, scheme)
+    seen = record.range()
     if isinstance(record, Histogram):
         if observer is Observer.PERCENTILE:
             seen = percentile(record, percent)

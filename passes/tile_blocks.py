@@ -79,7 +79,7 @@ def cut(
     max_cols: int,
     occupied: Callable[[Block, Block], bool] = lambda rows, cols: True,
 ) -> Grid:
-    """Cut a matrix into the fewest tiles, blocks following the groups where that saves tiles.
+    """Cut a matrix into the fewest tiles, blocks following the groups unless that takes more tiles.
 
     Args:
         extent: Shape of the matrix.
@@ -94,7 +94,7 @@ def cut(
     best = plain
     if extent.groups > 1:
         aligned = _grid(extent, *_group_blocks(extent, max_rows, max_cols))
-        best = aligned if len(aligned.live) < len(plain.live) else plain
+        best = aligned if len(aligned.live) <= len(plain.live) else plain
     return _without_zeros(best, occupied)
 
 

@@ -15,7 +15,6 @@ from mcc.passes.observers import (
     Observer,
     Range,
     least_error,
-    minmax,
     percentile,
     record_for,
 )
@@ -67,7 +66,7 @@ def test_extremes_are_those_of_the_stream() -> None:
         assert record.low == min(float(part.min()) for part in parts)
         assert record.high == max(float(part.max()) for part in parts)
         assert record.finite
-        assert minmax(record) == Range(record.low, record.high)
+        assert record.range() == Range(record.low, record.high)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
@@ -130,7 +129,7 @@ def test_least_error_beats_minmax_and_percentiles(bits: int, unsigned: bool) -> 
         return mapping.decode(mapping.encode(x.astype(np.float32))).astype(np.float64)
 
     best = mapping_for(least_error(record, round_trip), bits, unsigned)
-    others = [minmax(record), *(percentile(record, p) for p in (99.0, 99.9, 99.99))]
+    others = [record.range(), *(percentile(record, p) for p in (99.0, 99.9, 99.99))]
     for seen in others:
         other = mean_squared_error(mapping_for(seen, bits, unsigned), values)
         assert mean_squared_error(best, values) <= other * 1.02

@@ -91,9 +91,9 @@ def test_groups_share_tiles_only_on_the_diagonal() -> None:
     assert grid.live == ((0, 0), (1, 1))
 
 
-def test_blocks_follow_the_groups_only_where_that_saves_tiles() -> None:
-    assert tile_count(Extent((8, 1), 8, groups=8), 4, 2) == 4
-    assert tile_count(Extent((6,), 6, groups=2), 6, 6) == 1
+def test_blocks_follow_the_groups_unless_that_takes_more_tiles() -> None:
+    assert cut(Extent((8, 1), 8, groups=8), 4, 2).row_blocks == ((0, 2), (2, 4), (4, 6), (6, 8))
+    assert tile_count(Extent((10, 1), 6, groups=2), 4, 6) == 3
 
 
 def test_tiles_of_zeros_are_dropped_but_one_of_a_column_block() -> None:

@@ -1,0 +1,165 @@
+"""Post-training quantization of the contractions that crossbars take."""
+
+from __future__ import annotations
+
+import fnmatch
+import math
+from dataclasses import dataclass
+from typing import ClassVar, TypeAlias, final
+
+import onnx_ir as ir
+
+from mcc.ir.diagnostics import Severity, error, nearest
+from mcc.ir.network import Contract, Conv, Linear, Network, Placement, Stage, Unit, place
+from mcc.passes.base import Pass, PassContext
+from mcc.passes.observers import Extremes, Observer
+from mcc.passes.place_crossbar import Demand, is_contraction, refusal
+from mcc.passes.quantize_arithmetic import (
+    Clipping,
+    Codes,
+    Granularity,
+    Mapping,
+    Scheme,
+    check_bits,
+    is_unsigned,
+    observe,
+)
+from mcc.passes.quantize_calibration import observe_values
+from mcc.passes.quantize_change import measure_change
+from mcc.passes.quantize_rewrite import PerToken, Rewriter
+
+_Accepted: TypeAlias = list[ir.Node]
+
+
+@final
+@dataclass(frozen=True)
+class Quantize(Pass):
+    """Turn the contractions bound for crossbars into integers, calibrated on given data.
+
+    Lossy: the change of the outputs is measured and held against `budget`. Weights get signed
+    codes and one scale per output channel; activations one scale per tensor, or (linear layers
+    with `granularity=token`) one computed per token. What no crossbar takes stays in float.
+    """
+
+    name: ClassVar[str] = "quantize"
+    contract: ClassVar[Contract] = Contract.LOSSY
+    from_stage: ClassVar[Stage] = Stage.CANONICAL
+    to_stage: ClassVar[Stage] = Stage.QUANTIZED
+
+    weight_bits: int = 8
+    """Width of a weight's code, sign included: 2 to 8."""
+    activation_bits: int = 8
+    """Width of an activation's code: 2 to 8."""
+    observer: Observer = Observer.MINMAX
+    """How the range of an activation follows from what was seen of it."""
+    percentile: float = 99.99
+    """For `observer=percentile`: the percentile that the range reaches."""
+    granularity: Granularity = Granularity.TENSOR
+    """What shares a scale: a whole tensor, or the last axis of a linear layer's input."""
+    scheme: Scheme = Scheme.AUTO
+    """Signed codes, or unsigned ones with a zero point."""
+    clipping: Clipping = Clipping.ABSMAX
+    """How the scale of a weight column is chosen."""
+    keep: tuple[str, ...] = ()
+    """Contractions to leave in float: patterns of node names, joined by `+`."""
+    minimum_fill: float = 0.05
+    """Percent of the cells of its macros that a contraction must use to be worth them."""
+    budget: float | None = None
+    """Largest relative root mean square change of an output on the calibration data."""
+
+    def run(self, network: Network, context: PassContext) -> Network:
+        """Rewrite every contraction that a crossbar takes; place the others on the host."""
+        self._check_options()
+        if not any(is_contraction(node) for node in network.graph.all_nodes()):
+            raise error(
+                "no-contraction",
+                "the network has no contraction",
+                "a crossbar computes products with matrices: linear layers and convolutions",
+            )
+        before = network.clone()
+        accepted = self._choose(network, context)
+        mappings = self._calibrate(network, accepted, context)
+        rewriter = Rewriter(network.graph, self.weight_bits, self.clipping)
+        for node in accepted:
+            rewriter.rewrite(node, mappings[self._key(node)])
+        change = measure_change(before, network, context.calibration)
+        context.report("quantization-change", f"quantized {len(accepted)} contractions: {change}")
+        return network
+
+    def bound(self, before: Network, after: Network) -> float:
+        """Return the budget."""
+        return math.inf if self.budget is None else self.budget
+
+    def _check_options(self) -> None:
+        check_bits("weight_bits", self.weight_bits)
+        check_bits("activation_bits", self.activation_bits)
+        if not 50.0 < self.percentile <= 100.0:
+            message = f"quantize: percentile is {self.percentile}"
+            raise error("option-value", message, "it lies above 50 and at most at 100")
+        if self.granularity is Granularity.TOKEN and self.scheme is Scheme.AFFINE:
+            message = "quantize: tokens have no zero points of their own"
+            raise error("option-value", message, "use scheme=auto or granularity=tensor")
+
+    def _choose(self, network: Network, context: PassContext) -> _Accepted:
+        """Return what becomes integers; record the place and the reason of all the rest."""
+        demand = Demand(
+            activation_bits=self.activation_bits,
+            weight_bits=self.weight_bits,
+            minimum_fill=self.minimum_fill,
+            target=context.target,
+        )
+        kept = self._kept(network)
+        accepted: _Accepted = []
+        for node in network.graph:
+            if not is_contraction(node):
+                continue
+            refused = refusal(node, demand)
+            if refused is None and node.name in kept:
+                refused = Placement(Unit.HOST, "The option `keep` names it.", node.name)
+            if refused is None:
+                accepted.append(node)
+                continue
+            place(node, refused)
+            sentence = f"{refused.rule.rstrip('.')}: {refused.measured}"
+            message = f"`{node.name}` ({node.op_type}) stays in float on the host. {sentence}"
+            context.report("left-on-host", message, node, severity=Severity.WARNING)
+        return accepted
+
+    def _kept(self, network: Network) -> set[str]:
+        names = [node.name or "" for node in network.graph if is_contraction(node)]
+        kept: set[str] = set()
+        for pattern in self.keep:
+            matching = fnmatch.filter(names, pattern)
+            if not matching:
+                message = f"quantize: no contraction is called `{pattern}`"
+                raise error("pattern-unmatched", message, nearest(pattern, names))
+            kept.update(matching)
+        return kept
+
+    def _calibrate(
+        self, network: Network, accepted: _Accepted, context: PassContext
+    ) -> dict[tuple[str, bool], Mapping | PerToken]:
+        """Return how each input of an accepted contraction is coded."""
+        keys = dict.fromkeys(self._key(node) for node in accepted)
+        observers: dict[str, Observer] = {}
+        for name, token in keys:
+            if not token or name not in observers:
+                observers[name] = Observer.MINMAX if token else self.observer
+        records = observe_values(network, observers, context.calibration)
+        return {key: self._mapping(records[key[0]], key[1]) for key in keys}
+
+    def _mapping(self, record: Extremes, token: bool) -> Mapping | PerToken:
+        if not token:
+            return observe(
+                record, self.observer, self.percentile, self.activation_bits, self.scheme
+            )
+        unsigned = record.low >= 0.0 and is_unsigned(
+            record.range(), self.activation_bits, self.scheme
+        )
+        return PerToken(Codes(self.activation_bits, not unsigned))
+
+    def _key(self, node: ir.Node) -> tuple[str, bool]:
+        """Name the input of a contraction, and whether its scale is per token."""
+        view = Conv.of(node) if Conv.matches(node) else Linear.of(node)
+        token = self.granularity is Granularity.TOKEN and isinstance(view, Linear)
+        return view.x.name or "", token

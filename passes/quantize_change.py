@@ -1,0 +1,70 @@
+"""How much quantization changed the outputs of a network on data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+
+from mcc.ir.network import Array, Feeds, Network, ReferenceExecutor
+
+SAMPLES = 64
+"""Calibration samples that are compared, evenly spread over all of them."""
+
+_FEWEST_CLASSES = 2
+
+
+@final
+@dataclass(frozen=True)
+class Change:
+    """The change of all floating outputs, and of the choice of the largest where they score."""
+
+    samples: int
+    relative: float
+    """Root mean square of the change over that of the outputs; the worst output."""
+    agreeing: int
+    scores: int
+    """Rows of scores that were compared; 0 where no output looks like scores."""
+
+    def __str__(self) -> str:
+        text = f"outputs change by {100 * self.relative:.3g} % (root mean square)"
+        if self.scores:
+            text = f"{text}, the largest score is the same in {self.agreeing} of {self.scores} rows"
+        return f"{text}, on {self.samples} calibration samples"
+
+
+def measure_change(before: Network, after: Network, feeds: Sequence[Feeds]) -> Change:
+    """Run both networks, sample by sample, and compare their outputs."""
+    first, second = ReferenceExecutor(before), ReferenceExecutor(after)
+    chosen = feeds[:: -(-len(feeds) // SAMPLES)] if feeds else ()
+    errors = dict.fromkeys(first.outputs, 0.0)
+    sizes = dict.fromkeys(first.outputs, 0.0)
+    agreeing = scores = 0
+    for sample in chosen:
+        old, new = first.run(sample), second.run(sample)
+        for name, array in old.items():
+            if not np.issubdtype(array.dtype, np.floating):
+                continue
+            wide = array.astype(np.float64)
+            errors[name] += float(np.square(new[name] - wide).sum())
+            sizes[name] += float(np.square(wide).sum())
+            same, rows = _agreement(array, new[name])
+            agreeing, scores = agreeing + same, scores + rows
+    relative = max((_ratio(errors[name], sizes[name]) for name in errors), default=0.0)
+    return Change(len(chosen), relative, agreeing, scores)
+
+
+def _ratio(error: float, size: float) -> float:
+    if error == 0.0:
+        return 0.0
+    return float(np.sqrt(error / size)) if size else float("inf")
+
+
+def _agreement(old: Array, new: Array) -> tuple[int, int]:
+    """Count rows of scores, along the last axis, and those with the same largest score."""
+    if old.ndim < 2 or old.ndim > 3 or old.shape[-1] < _FEWEST_CLASSES or not old.size:
+        return 0, 0
+    same = old.argmax(axis=-1) == new.argmax(axis=-1)
+    return int(same.sum()), same.size

@@ -1,0 +1,62 @@
+"""Cutting the matrices of integer contractions into tiles that fit a macro."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar, final
+
+import onnx_ir as ir
+
+from mcc.ir.diagnostics import error
+from mcc.ir.hardware import Target
+from mcc.ir.hardware.encoding import physical_columns
+from mcc.ir.network import Contract, Network, Stage, Tiling, Unit, placement_of, tile
+from mcc.ir.network.matrix import matrix_block
+from mcc.passes.base import Pass, PassContext
+from mcc.passes.converter_range import contraction_view, converter_shifts
+from mcc.passes.place_crossbar import extent_of
+from mcc.passes.tile_blocks import Block, cut
+
+
+@final
+@dataclass(frozen=True)
+class Tile(Pass):
+    """Cut every matrix on crossbars into tiles, and choose the step of their converters.
+
+    Exact: the network itself is unchanged. Tiles that hold only zeros are left out.
+    """
+
+    name: ClassVar[str] = "tile"
+    contract: ClassVar[Contract] = Contract.EXACT
+    from_stage: ClassVar[Stage] = Stage.QUANTIZED
+    to_stage: ClassVar[Stage] = Stage.MAPPED
+
+    seed: int = 0
+    """Decides which sample of the calibration data sets the step of calibrated converters."""
+
+    def run(self, network: Network, context: PassContext) -> Network:
+        """Record a tiling on every contraction that runs on crossbars."""
+        if context.target is None:
+            raise error("target-missing", "tiles depend on the target", "name one: `--target`")
+        target = context.target
+        tilings = {
+            node: tiling_for(node, target)
+            for node in network.graph
+            if (placement := placement_of(node)) and placement.unit is Unit.CROSSBAR
+        }
+        shifts = converter_shifts(network, tilings, context.calibration, target, self.seed)
+        for node, tiling in tilings.items():
+            tile(node, replace(tiling, shift=shifts[node]))
+        return network
+
+
+def tiling_for(node: ir.Node, target: Target) -> Tiling:
+    """Cut the matrix of one integer contraction for the macros of a target."""
+    view = contraction_view(node)
+
+    def occupied(rows: Block, cols: Block) -> bool:
+        return bool(matrix_block(view, rows, cols).any())
+
+    columns = physical_columns(target.macro, target.cell, view.weight_bits)
+    grid = cut(extent_of(node), target.macro.rows, target.macro.cols // columns, occupied)
+    return Tiling(row_blocks=grid.row_blocks, col_blocks=grid.col_blocks, live=grid.live)
