@@ -57,7 +57,9 @@ def bind(module: torch.nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any]
         Parameter(name, describe(value, name, "input-unsupported", found), positional)
         for name, value, positional in _named(bound)
     )
-    values, spec = pytree.tree_flatten((bound.args, bound.kwargs))
+    names = [name for name, _, _ in _named(bound)]
+    ordered = {name: kwargs[name] for name in names if name in kwargs}
+    values, spec = pytree.tree_flatten((args, ordered))
     call = Call(tuple(values), spec, parameters)
     if [id(tensor) for tensor in call.tensors] != [id(tensor) for tensor in found]:
         text = f"{type(module).__name__}.forward takes a container that torch cannot take apart"

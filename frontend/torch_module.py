@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from mcc.frontend.quiet import quiet
 from mcc.ir.diagnostics import error
 
 
@@ -19,7 +20,8 @@ def isolate(module: torch.nn.Module) -> torch.nn.Module:
     module = getattr(module, "_orig_mod", module)
     refuse_meta(module)
     try:
-        duplicate = copy.deepcopy(module, _shared(module))
+        with quiet():
+            duplicate = copy.deepcopy(module, _shared(module))
     except Exception as problem:
         name = type(module).__name__
         text = f"{name} cannot be copied, and is not touched itself: {problem}"

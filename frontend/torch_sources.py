@@ -32,6 +32,8 @@ def capture_program(program: ExportedProgram, request: Request) -> Capture:
     """Capture an exported program, by default on the example inputs that it carries."""
     with quiet():
         module = program.module()
+    for part in module.modules():
+        part.training = False
     names = argument_names(module)
     bare = request.example_inputs is None and not request.kwargs and not request.input_shapes
     if bare and program.example_inputs is not None:
