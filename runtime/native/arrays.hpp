@@ -1,0 +1,92 @@
+// Arrays that cross the border to Python, and memory that vectors can be loaded from.
+#pragma once
+
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <new>
+#include <string>
+
+namespace mcc {
+
+// Zeroed memory on a cache line.
+template <class Item>
+class Aligned {
+ public:
+  Aligned() = default;
+  explicit Aligned(std::size_t count) : count_(count) {
+    const std::size_t bytes = count * sizeof(Item) + line;
+    items_.reset(static_cast<Item*>(::operator new(bytes, std::align_val_t(line))));
+    std::memset(static_cast<void*>(items_.get()), 0, bytes);
+  }
+  Item* data() const { return items_.get(); }
+  std::size_t nbytes() const { return count_ * sizeof(Item); }
+
+ private:
+  static constexpr std::size_t line = 64;
+  struct Free {
+    void operator()(Item* items) const { ::operator delete(items, std::align_val_t(line)); }
+  };
+  std::unique_ptr<Item, Free> items_;
+  std::size_t count_ = 0;
+};
+
+// Any array on the host; the functions below look at its type and shape.
+using Array = nanobind::ndarray<nanobind::ro, nanobind::device::cpu>;
+
+template <class Item>
+bool holds(const Array& array) {
+  return array.dtype() == nanobind::dtype<Item>();
+}
+
+inline void require_type(bool good, const char* message) {
+  if (!good) throw nanobind::type_error(message);
+}
+
+inline void require(bool good, const char* message) {
+  if (!good) throw nanobind::value_error(message);
+}
+
+// Codes (batch, rows), uint8 or int8, with any strides.
+struct Codes {
+  const std::uint8_t* data;
+  std::size_t batch;
+  std::size_t rows;
+  std::int64_t batch_stride;
+  std::int64_t row_stride;
+  bool is_signed;
+};
+
+inline Codes codes_of(const Array& array, std::size_t rows) {
+  const bool is_signed = holds<std::int8_t>(array);
+  require_type(is_signed || holds<std::uint8_t>(array), "codes must be uint8 or int8");
+  require(array.ndim() == 2, "codes must have two axes (batch, rows)");
+  require(array.shape(1) == rows, "codes must have as many columns as the weights have rows");
+  return {static_cast<const std::uint8_t*>(array.data()), array.shape(0), rows, array.stride(0),
+          array.stride(1), is_signed};
+}
+
+// A new matrix of int32 that NumPy owns once it is returned.
+struct Sums {
+  Sums(std::size_t batch_, std::size_t cols_)
+      : batch(batch_), cols(cols_), items(new std::int32_t[batch * cols + 1]) {}
+
+  nanobind::object release() {
+    std::int32_t* data = items.get();
+    nanobind::capsule owner(data, [](void* p) noexcept { delete[] static_cast<std::int32_t*>(p); });
+    items.release();
+    const std::size_t shape[2] = {batch, cols};
+    using Result = nanobind::ndarray<nanobind::numpy, std::int32_t, nanobind::ndim<2>>;
+    return nanobind::cast(Result(data, 2, shape, owner));
+  }
+
+  std::size_t batch;
+  std::size_t cols;
+  std::unique_ptr<std::int32_t[]> items;
+};
+
+}  // namespace mcc

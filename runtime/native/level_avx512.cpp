@@ -1,0 +1,5 @@
+#define MCC_LEVEL avx512
+#define MCC_WIDTH 64
+#include "analog_kernel.hpp"
+#include "bit_planes_kernel.hpp"
+#include "integers_kernel.hpp"
