@@ -19,7 +19,7 @@ from mcc.ir.network.operators import (
     Linear,
     Quantize,
 )
-from mcc.ir.network.values import constant_of, shape_of
+from mcc.ir.network.values import Array, constant_of, shape_of
 from mcc.passes.quantize_arithmetic import (
     LEAST_SCALE,
     Clipping,
@@ -60,6 +60,7 @@ class Rewriter:
         self._weight_bits = weight_bits
         self._clipping = clipping
         self._coded: dict[tuple[str, Mapping | PerToken], _Coded] = {}
+        self._constants: dict[str, ir.Value] = {}
         self._weights: dict[tuple[str, bool], tuple[ir.Value, Floats]] = {}
 
     def rewrite(self, node: ir.Node, mapping: Mapping | PerToken) -> None:
@@ -68,7 +69,7 @@ class Rewriter:
         coded = self._codes(node, view.x, mapping)
         weight, weight_scale = self._weight(view)
         sums = self._editor.add(
-            self._contraction(view, coded, weight), before=node, name=f"{node.name}/sums"
+            self._contraction(view, coded, weight), before=node, name=f"{_base(node)}/sums"
         )
         # Columns lie on the second axis of a convolution, on the last axis of a linear layer.
         spatial = len(shape_of(sums)) - 2
@@ -77,7 +78,7 @@ class Rewriter:
         result = self._editor.add(
             Dequantize(sums=sums, scale=scale, bias=self._bias(view, columns)),
             before=node,
-            name=f"{node.name}/floats",
+            name=f"{_base(node)}/floats",
         )
         self._editor.replace(node, result)
         self._drop(view.weight, view.bias)
@@ -101,14 +102,18 @@ class Rewriter:
     def _token_codes(self, node: ir.Node, x: ir.Value, mapping: PerToken) -> _Coded:
         form = mapping.codes
         size = x if not form.signed else self._standard("Abs", [x], node, f"{x.name}/magnitude")
-        axis = self._editor.constant(np.array([-1], np.int64), "last_axis")
+        axis = self._shared("last_axis", np.array([-1], np.int64))
         largest = self._standard("ReduceMax", [size, axis], node, f"{x.name}/largest")
-        least = np.float32(LEAST_SCALE * form.highest)
-        bounded = [largest, self._editor.constant(least, "least_magnitude")]
-        kept = self._standard("Max", bounded, node, f"{x.name}/bounded")
-        highest = self._editor.constant(np.float32(form.highest), "highest_code")
+        highest = self._shared(f"highest_{form.highest}", np.float32(form.highest))
+        least = self._shared(f"least_{form.highest}", np.float32(LEAST_SCALE * form.highest))
+        kept = self._standard("Max", [largest, least], node, f"{x.name}/bounded")
         scale = self._standard("Div", [kept, highest], node, f"{x.name}/scale")
         return _Coded(self._quantize(node, x, scale, 0, form), scale, 0, form)
+
+    def _shared(self, name: str, number: Array | np.float32) -> ir.Value:
+        if name not in self._constants:
+            self._constants[name] = self._editor.constant(number, name)
+        return self._constants[name]
 
     def _standard(
         self, op_type: str, inputs: Sequence[ir.Value | None], node: ir.Node, name: str
@@ -165,9 +170,9 @@ class Rewriter:
 
     def _scale(self, node: ir.Node, coded: _Coded, weight_scale: Floats) -> ir.Value:
         if isinstance(coded.scale, ir.Value):
-            columns = self._editor.constant(weight_scale, f"{node.name}/weight_scale")
-            return self._standard("Mul", [coded.scale, columns], node, f"{node.name}/scale")
-        return self._editor.constant(coded.scale * weight_scale, f"{node.name}/scale")
+            columns = self._editor.constant(weight_scale, f"{_base(node)}/weight_scale")
+            return self._standard("Mul", [coded.scale, columns], node, f"{_base(node)}/scale")
+        return self._editor.constant(coded.scale * weight_scale, f"{_base(node)}/scale")
 
     def _bias(self, view: Linear | Conv, columns: tuple[int, ...]) -> ir.Value | None:
         if view.bias is None or len(columns) == 1:
@@ -180,3 +185,7 @@ class Rewriter:
         for value in constants:
             if value is not None and not value.uses() and not value.is_graph_output():
                 self._graph.initializers.pop(value.name or "", None)
+
+
+def _base(node: ir.Node) -> str:
+    return node.name or node.outputs[0].name or node.op_type
