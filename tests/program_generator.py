@@ -7,6 +7,7 @@ of a message at once; so the earliest instruction that is not done can always go
 from __future__ import annotations
 
 import random
+from functools import cache
 from typing import final
 
 import numpy as np
@@ -60,10 +61,15 @@ MEMORY_BYTES = 4096
 F32, I32 = DType.FLOAT32, DType.INT32
 
 
+@cache
+def _base() -> Target:
+    return targets.load("rram40nm")
+
+
 def small_target(random_: random.Random) -> Target:
     """Return a target of a few cores with short times, so that everything collides."""
     choose = random_.choice
-    return targets.load("rram40nm").with_values(
+    return _base().with_values(
         {
             "chip.mesh_rows": random_.randint(1, 2),
             "chip.mesh_cols": random_.randint(1, 3),
@@ -103,7 +109,7 @@ class Generator:
         self.cores = self.target.chip.mesh_rows * self.target.chip.mesh_cols
         self.code: list[list[Instruction]] = [[] for _ in range(self.cores)]
         self.depth = 0
-        self.budget = self.random.randint(5, 30)
+        self.budget = self.random.randint(10, 50)
         self.images = tuple(self.image(core, 0) for core in range(self.cores))
         self.tiles = tuple(self.tile(core) for core in range(self.cores) for _ in range(2))
         self.calls = (self.call(10), self.call(2000))
