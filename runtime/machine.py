@@ -68,7 +68,7 @@ class Machine:
         self.fidelity = fidelity
         self.seed = seed
         self._known_costs = costs
-        arrays = ProgrammedArrays(program, fidelity, seed)
+        arrays = ProgrammedArrays(program, fidelity, seed, threads)
         self._executor = Executor(program, arrays, HostGraphs(program.host_graphs, threads))
 
     @cached_property
