@@ -261,9 +261,11 @@ def graph(text: str) -> bytes:
     ).SerializeToString()
 
 
-DOUBLE = "g (float[8] a, int64[1] n) => (float[8] b, bool[8] c, int64 d) {"
-DOUBLE += " f = Cast <to = 1> (n) b = Mul(a, f) z = Constant <value_float = 0.0> ()"
-DOUBLE += " c = Less(a, z) d = Squeeze(n) }"
+DOUBLE = """g (float[8] a, int64[1] n) => (float[8] b, bool[8] c, int64 d) {
+    f = Cast <to = 1> (n) b = Mul(a, f)
+    z = Constant <value_float = 0.0> () c = Less(a, z)
+    d = Squeeze(n)
+}"""
 
 
 def calling(text: str = DOUBLE, **changes: Region) -> Program:
@@ -310,8 +312,13 @@ def swapping() -> Program:
     """Return a program that multiplies with an image, then with a second one in its place."""
 
     def tile(image: int) -> Tile:
-        place = {"core": 0, "macro": 0, "row": 0, "col": 0, "rows": 4, "cols": 2}
-        bits = {"weight_bits": 2, "input_bits": 8, "input_signed": False, "shift": 0}
+        place: dict[str, Any] = {"core": 0, "macro": 0, "row": 0, "col": 0, "rows": 4, "cols": 2}
+        bits: dict[str, Any] = {
+            "weight_bits": 2,
+            "input_bits": 8,
+            "input_signed": False,
+            "shift": 0,
+        }
         return Tile(**place, **bits, flips=b"", image=image, node="layer", block=(0, 0))
 
     cells = np.zeros((2, 4, 32), np.uint8)

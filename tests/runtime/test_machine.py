@@ -165,16 +165,14 @@ def other_core() -> tuple[Instruction, ...]:
 
 def program(target: Target, values: dict[str, Array]) -> Program:
     weights = values["weights"]
-    tiles, images = zip(
-        cells(target, weights[:SPLIT], 0, 0), cells(target, weights[SPLIT:], 1, 1), strict=True
-    )
+    first, second = cells(target, weights[:SPLIT], 0, 0), cells(target, weights[SPLIT:], 1, 1)
     cores = (main_core(), other_core())
     nodes = tuple(tuple("layer" for _ in core) for core in cores)
     found = Program(
         target=target,
         cores=cores,
-        tiles=tiles,
-        images=images,
+        tiles=(first[0], second[0]),
+        images=(first[1], second[1]),
         constants=constants(values),
         inputs=(Region("x", X, F32, (STRIPS * STRIP, ROWS)),),
         outputs=(Region("y", Y, F32, (STRIPS * STRIP, COLS)),),

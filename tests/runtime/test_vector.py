@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import onnx.parser
-import onnxruntime
+import onnxruntime  # pyright: ignore[reportMissingTypeStubs]
 import pytest
 from numpy.typing import NDArray
 
@@ -28,7 +28,7 @@ def judge(body: str, result: str, **feeds: Array) -> Array:
     )
     text = f'<ir_version: 9, opset_import: ["": 18]> g ({inputs}) => ({result} y) {{ {body} }}'
     model = onnx.parser.parse_model(text)
-    session = onnxruntime.InferenceSession(
+    session = cast("Any", onnxruntime).InferenceSession(
         model.SerializeToString(), session_options(), providers=["CPUExecutionProvider"]
     )
     return session.run(["y"], feeds)[0]
@@ -134,7 +134,7 @@ def test_clip_of_integers_takes_infinite_limits() -> None:
 def test_quantize(low: int, high: int, zero: int) -> None:
     dtype = np.dtype(np.int8 if low < 0 else np.uint8)
     source = np.concatenate([special_floats(), random_floats(4001)])
-    scale = np.float32(0.037)
+    scale = np.array(0.037, np.float32)
     found = vector.quantize(source, scale, zero, low, high, dtype)
     body = f"""
         q = Div(x, s) r = Round(q)
@@ -142,7 +142,7 @@ def test_quantize(low: int, high: int, zero: int) -> None:
         l = Constant <value_float = {low}.0> () h = Constant <value_float = {high}.0> ()
         c = Clip(a, l, h) y = Cast <to = {3 if low < 0 else 2}> (c)
     """
-    wanted = judge(body, f"{TYPES[dtype.name]}[{len(source)}]", x=source, s=np.array(scale))
+    wanted = judge(body, f"{TYPES[dtype.name]}[{len(source)}]", x=source, s=scale)
     assert_same_bits(found, wanted)
 
 
@@ -193,7 +193,7 @@ def test_maxima(operation: ReduceOperation, before: str, dtype: str) -> None:
 def test_strided_views_give_the_same_bits() -> None:
     wide = random_floats(64 * 9).reshape(64, 9)
     functions: list[Callable[[Array], Array]] = [
-        lambda x: vector.quantize(x, np.float32(0.1), 0, 0, 255, np.dtype(np.uint8)),
+        lambda x: vector.quantize(x, np.array(0.1, np.float32), 0, 0, 255, np.dtype(np.uint8)),
         lambda x: vector.unary(UnaryOperation.RELU, x, 0, 0),
         lambda x: vector.reduce(ReduceOperation.ADD, x, 1),
     ]
