@@ -38,7 +38,8 @@ class Change:
 def measure_change(before: Network, after: Network, feeds: Sequence[Feeds]) -> Change:
     """Run both networks, sample by sample, and compare their outputs."""
     first, second = ReferenceExecutor(before), ReferenceExecutor(after)
-    chosen = feeds[:: -(-len(feeds) // SAMPLES)] if feeds else ()
+    count = min(len(feeds), SAMPLES)
+    chosen = [feeds[index * len(feeds) // count] for index in range(count)]
     errors = dict.fromkeys(first.outputs, 0.0)
     sizes = dict.fromkeys(first.outputs, 0.0)
     agreeing = scores = 0
