@@ -77,12 +77,14 @@ class Mvm(Instruction):
         """One iteration per position, in three stages.
 
         1. Load: `ceil(rows * itemsize / memory.port_bytes)` cycles with one local memory port.
-        2. Array: `steps = phases * row groups`, `phases` being those of the tile's input and
-           `row groups = ceil(rows / macro.active_rows)`; `converting` = the conversions of the
-           busiest converter for the tile's physical columns, times `macro.adc.cycles`. Without
-           sample-and-hold `steps * (settle_cycles + converting)` cycles, with it
+        2. Array: `steps * (settle_cycles + converting)` cycles, or with sample-and-hold
            `settle_cycles + converting + (steps - 1) * max(settle_cycles, converting)`. No shared
-           resource.
+           resource. `steps = phases * ceil(rows / macro.active_rows)`. Phases are
+           `ceil(input_bits / macro.dac_bits)`, for signed codes in two's complement
+           `ceil((input_bits - 1) / macro.dac_bits) + 1`. `converting` is `macro.adc.cycles`
+           times the conversions of the busiest converter: converter i serves the physical columns
+           from `i * columns_per_adc`, and those of the tile take one conversion each, in the
+           differential encoding one per pair.
         3. Add: `ceil(2 * 4 * columns / memory.port_bytes)` cycles with one local memory port, as
            sums are read and written.
         """
