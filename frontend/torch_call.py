@@ -46,7 +46,7 @@ def bind(module: torch.nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any]
     Raises:
         MccError: The arguments do not fit, or hold something that is no tensor and not plain.
     """
-    args, kwargs = _as_torch(tuple(args)), _as_torch(dict(kwargs))
+    args, kwargs = to_tensors(tuple(args)), to_tensors(dict(kwargs))
     try:
         bound = inspect.signature(module.forward).bind(*args, **kwargs)
     except TypeError as problem:
@@ -100,7 +100,7 @@ def _named(bound: inspect.BoundArguments) -> Iterator[tuple[str, Any, bool]]:
             yield name, value, contiguous and not keyword
 
 
-def _as_torch(value: Any) -> Any:
+def to_tensors(value: Any) -> Any:
     """Turn the NumPy arrays of a nested value into tensors, and leave all else."""
 
     def convert(leaf: Any) -> Any:

@@ -13,7 +13,6 @@ from mcc.frontend.capture import Capture
 from mcc.frontend.quiet import quiet
 from mcc.frontend.request import Request
 from mcc.frontend.torch_capture import capture_module
-from mcc.ir.diagnostics import MccError, error
 
 
 def capture_torch(source: Any, request: Request) -> Capture | None:
@@ -21,7 +20,9 @@ def capture_torch(source: Any, request: Request) -> Capture | None:
     if isinstance(source, ExportedProgram):
         return capture_program(source, request)
     if isinstance(source, torch.jit.ScriptModule):
-        raise scripted("the module")
+        from mcc.frontend.torch_script import capture_script
+
+        return capture_script(source, request)
     if isinstance(source, torch.nn.Module):
         args, kwargs = request.arguments(argument_names(source))
         return capture_module(source, args, kwargs)
@@ -50,12 +51,3 @@ def argument_names(module: torch.nn.Module) -> Sequence[str]:
         for name, item in inspect.signature(module.forward).parameters.items()
         if item.kind not in (item.VAR_POSITIONAL, item.VAR_KEYWORD)
     ]
-
-
-def scripted(what: str) -> MccError:
-    """Refuse TorchScript, from which torch cannot export."""
-    return error(
-        "file-kind",
-        f"{what} is TorchScript, which torch cannot export",
-        "compile the original module, or save it with `torch.export.save`",
-    )

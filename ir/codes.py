@@ -126,6 +126,9 @@ CODES: dict[str, str] = {
         "A model file points outside its own folder, or to something that is no plain file."
     ),
     "pattern-unmatched": "A pattern of node names matches no contraction of the network.",
+    "pickle-trusted": (
+        "A pickle was loaded because the user allowed it; it ran whatever its author put there."
+    ),
     "pickle-untrusted": "Loading a pickle runs whatever program its author put into it.",
     "program-damaged": (
         "The binary form of a program is not what was written: bytes were changed, cut off or "
@@ -184,6 +187,9 @@ CODES: dict[str, str] = {
     ),
     "target-unknown-key": (
         "A target file or an override names a field that the hardware language does not have."
+    ),
+    "torch-missing": (
+        "The file was written by torch, which is needed to read it and is not installed."
     ),
     "training-mode": "A part of the network computes as in training even in evaluation mode.",
     "type-unknown": "A value of the network has no element type.",
