@@ -49,7 +49,7 @@ def evidence_for(
         limit: how many calibration inputs to prove with.
     """
     generator = np.random.default_rng(seed)
-    inputs = [value for value in network.graph.inputs if value.name]
+    inputs = [item for item in network.graph.inputs if item.name and not item.is_initializer()]
     seen = {value.name or "": _seen(value, calibration) for value in inputs}
     random = [
         {value.name or "": _random(value, seen[value.name or ""], generator) for value in inputs}

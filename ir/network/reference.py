@@ -111,7 +111,11 @@ def _share_constants(graph: ir.Graph, options: Any) -> list[Any]:
     """Hand large constants to ONNX Runtime in place, not through the serialized model."""
     names: list[str] = []
     tensors: list[Any] = []
-    for name, value in graph.initializers.items():
+    for name, value in list(graph.initializers.items()):
+        if not value.uses() and not value.is_graph_output():
+            # ONNX Runtime drops what nobody reads, and then refuses to be handed it.
+            del graph.initializers[name]
+            continue
         tensor = value.const_value
         if tensor is None or tensor.nbytes < _SHARED_BYTES or tensor.dtype not in _NUMPY_TYPES:
             continue

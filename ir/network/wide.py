@@ -27,6 +27,8 @@ _WIDE = frozenset(
 
 _BYTES_LIMIT = 2**30
 _TAPS_LIMIT = 256
+_OPSET = 18
+"""The oldest version of the standard whose operators are written here."""
 
 
 def widen(network: ir.Model) -> ir.Model | None:
@@ -46,6 +48,8 @@ def widen(network: ir.Model) -> ir.Model | None:
 
 
 def _possible(network: ir.Model) -> bool:
+    if network.graph.opset_imports.get("", 0) < _OPSET:
+        return False
     constants = [value.const_value for value in network.graph.initializers.values()]
     if sum(tensor.nbytes for tensor in constants if tensor is not None) > _BYTES_LIMIT:
         return False
