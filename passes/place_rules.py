@@ -40,8 +40,12 @@ class OperatorRow:
 
 
 _SHAPED = (vector.static_shapes, vector.some_elements)
-_COMPUTED = (*_SHAPED, vector.float32_operands)
 _MOVED = (*_SHAPED, vector.movable_elements)
+
+
+def _computed(*more: Condition) -> tuple[Condition, ...]:
+    return (*_SHAPED, *more, vector.float32_operands)
+
 
 _ARITHMETIC: dict[str, tuple[Condition, ...]] = {
     "Abs": (),
@@ -76,12 +80,12 @@ _ALIASES = ("Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze")
 
 _OWN: dict[str, tuple[Condition, ...]] = {
     "Dequantize": _SHAPED,
-    "Mean": _COMPUTED,
+    "Mean": _computed(),
     "Quantize": _SHAPED,
 }
 
 RULES: dict[tuple[str, str], Rule] = {
-    **{("", op): Rule(Unit.VECTOR, (*_COMPUTED, *more)) for op, more in _ARITHMETIC.items()},
+    **{("", op): Rule(Unit.VECTOR, _computed(*more)) for op, more in _ARITHMETIC.items()},
     **{("", op): Rule(Unit.VECTOR, (*_MOVED, *more)) for op, more in _MOVEMENT.items()},
     **{("", op): Rule(Unit.MEMORY, (*_SHAPED, vector.constant_parameters)) for op in _ALIASES},
     ("", "Constant"): Rule(Unit.MEMORY, ()),

@@ -66,7 +66,7 @@ def trailing_axes(node: ir.Node) -> str | None:
 
 def values_only(node: ir.Node) -> str | None:
     """Only the values of a pooling may be asked for, not their indices."""
-    asked = [value for value in node.outputs[1:] if value.uses() or value.is_graph_output()]
+    asked = [value for value in node.outputs[1:] if _is_used(value)]
     return f"`{asked[0].name}` is used" if asked else None
 
 
@@ -118,7 +118,14 @@ _HALF_PIXEL = ("half_pixel", "half_pixel_symmetric", "pytorch_half_pixel")
 
 
 def _values(node: ir.Node) -> list[ir.Value]:
-    return [value for value in (*node.inputs, *node.outputs) if value is not None and value.name]
+    """Return what a node reads and writes, without results that nobody asked for."""
+    asked = [value for value in node.outputs[1:] if _is_used(value)]
+    given = [value for value in node.inputs if value is not None]
+    return [*given, *node.outputs[:1], *asked]
+
+
+def _is_used(value: ir.Value) -> bool:
+    return bool(value.uses()) or value.is_graph_output()
 
 
 def _is_parameter(value: ir.Value) -> bool:
