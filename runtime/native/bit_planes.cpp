@@ -40,21 +40,35 @@ void check(const Settings& settings, int threads) {
   require(threads >= 1, "threads must be at least 1");
 }
 
+// Adds the bits that codes drive to `used`, and the bits above those of a code to `over`.
+[[gnu::always_inline]] inline void collect(const std::uint8_t* from, std::int64_t stride,
+                                           std::size_t rows, bool is_signed, bool magnitude,
+                                           std::uint8_t& used, std::uint8_t& over) {
+  std::uint8_t driven = 0, above = 0;
+  for (std::size_t row = 0; row < rows; ++row) {
+    const std::uint8_t code = from[std::int64_t(row) * stride];
+    const std::uint8_t below = is_signed && code > 127 ? 0xff : 0;
+    driven |= magnitude ? std::uint8_t((code ^ below) - below) : code;
+    above |= code ^ below;
+  }
+  used |= driven;
+  over |= above;
+}
+
 // The bits that any input drives. Refuses codes that do not fit in input_bits.
 unsigned used_bits(const Codes& codes, const Settings& settings) {
-  unsigned used = 0, over = 0;
   const unsigned mask = (1u << settings.input_bits) - 1;
-  const unsigned upper = codes.is_signed ? ~(mask >> 1) & 0xff : ~mask & 0xff;
+  const unsigned above = ~(codes.is_signed ? mask >> 1 : mask);
+  std::uint8_t used = 0, over = 0;
   for (std::size_t input = 0; input < codes.batch; ++input) {
     const std::uint8_t* from = codes.data + std::int64_t(input) * codes.batch_stride;
-    for (std::size_t row = 0; row < codes.rows; ++row) {
-      const unsigned code = from[std::int64_t(row) * codes.row_stride];
-      const bool below = codes.is_signed && code > 127;
-      used |= below && settings.sign_magnitude ? 256 - code : code;
-      over |= below ? ~code : code;
-    }
+    const bool magnitude = codes.is_signed && settings.sign_magnitude;
+    if (codes.row_stride == 1)
+      collect(from, 1, codes.rows, codes.is_signed, magnitude, used, over);
+    else
+      collect(from, codes.row_stride, codes.rows, codes.is_signed, magnitude, used, over);
   }
-  require((over & upper) == 0, "a code does not fit in input_bits");
+  require((over & above) == 0, "a code does not fit in input_bits");
   return used & mask;
 }
 
@@ -114,6 +128,14 @@ void plan_phases(BitPlanePlan& plan, const std::vector<PlannedPhase>& phases, st
   plan.phase_count = int(phases.size());
 }
 
+// A size of chunks that the kernels have a build for, or else equal chunks.
+int chunk_size(int quads, int most) {
+  for (const int size : {16, 8, 4})
+    if (size <= most && quads % size == 0) return size;
+  const int chunks = (quads + most - 1) / most;
+  return (quads + chunks - 1) / chunks;
+}
+
 BitPlanePlan plan_of(const Codes& codes, const PackedDigits& weights, const Settings& settings) {
   BitPlanePlan plan{};
   plan.groups = weights.groups;
@@ -128,11 +150,8 @@ BitPlanePlan plan_of(const Codes& codes, const PackedDigits& weights, const Sett
       std::int64_t(weights.active_rows) * digit * ((1 << planes) - 1);
   plan_phases(plan, phases, plan_converter(plan, settings, largest));
   plan.lowest_digit = weights.lowest;
-  const int quad_range = quad_rows * (plan.signed_drive ? 2 * digit
-                                                        : std::max(weights.highest - weights.lowest, 1));
-  const int most = 255 / quad_range;
-  const int chunks = (weights.groups.quads + most - 1) / most;
-  plan.chunk_quads = (weights.groups.quads + chunks - 1) / chunks;
+  const int span = plan.signed_drive ? 2 * digit : std::max(weights.highest - weights.lowest, 1);
+  plan.chunk_quads = chunk_size(weights.groups.quads, 255 / (quad_rows * span));
   plan.chunk_start = plan.signed_drive ? plan.chunk_quads * quad_rows * digit : 0;
   return plan;
 }
@@ -189,7 +208,8 @@ void multiply(const Codes& codes, const PackedDigits& weights, const BitPlanePla
   std::vector<Scratch> scratches;
   for (std::size_t i = 0; i < threads; ++i) scratches.emplace_back(plan, inputs);
   std::vector<std::vector<LaneBlock>> blocks;
-  for (std::size_t i = 0; i < weights.column_blocks(); ++i) blocks.push_back(weights.lane_blocks(i));
+  for (std::size_t i = 0; i < weights.column_blocks(); ++i)
+    blocks.push_back(weights.lane_blocks(i));
   run_tasks(slabs * parts, threads, [&](std::size_t task, std::size_t worker) {
     const Scratch& scratch = scratches[worker];
     const std::size_t first = task / parts * inputs, part = task % parts;
@@ -198,7 +218,8 @@ void multiply(const Codes& codes, const PackedDigits& weights, const BitPlanePla
                    {codes.data + std::int64_t(first) * codes.batch_stride, codes.batch_stride,
                     codes.row_stride, int(count)},
                    scratch.view());
-    for (std::size_t i = blocks.size() * part / parts; i < blocks.size() * (part + 1) / parts; ++i) {
+    const std::size_t end = blocks.size() * (part + 1) / parts;
+    for (std::size_t i = blocks.size() * part / parts; i < end; ++i) {
       std::int32_t* sums = scratch.sums.data();
       std::fill_n(sums, count * lanes, 0);
       for (const LaneBlock& block : blocks[i])

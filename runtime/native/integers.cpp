@@ -16,7 +16,7 @@ namespace mcc {
 
 namespace {
 
-constexpr std::size_t rows_of_task = 48;
+constexpr std::size_t rows_of_task = 24;
 constexpr std::size_t products_worth_a_thread = 4'000'000;
 
 class PackedIntegers {
@@ -64,18 +64,22 @@ IntegerKernel kernel_of(Level level) {
   }
 }
 
+[[gnu::always_inline]] inline void copy_row(const std::uint8_t* from, std::int64_t stride,
+                                            std::size_t rows, std::uint8_t flip,
+                                            std::uint8_t* to) {
+  for (std::size_t row = 0; row < rows; ++row) to[row] = from[std::int64_t(row) * stride] ^ flip;
+}
+
 // Codes of some inputs as unsigned bytes: signed ones are 128 too large.
 void copy_codes(const Codes& codes, std::size_t first, std::size_t count, std::size_t row_bytes,
                 std::uint8_t* to) {
   const std::uint8_t flip = codes.is_signed ? 0x80 : 0;
   for (std::size_t input = 0; input < count; ++input, to += row_bytes) {
     const std::uint8_t* from = codes.data + std::int64_t(first + input) * codes.batch_stride;
-    if (codes.row_stride == 1) {
-      for (std::size_t row = 0; row < codes.rows; ++row) to[row] = from[row] ^ flip;
-    } else {
-      for (std::size_t row = 0; row < codes.rows; ++row)
-        to[row] = from[std::int64_t(row) * codes.row_stride] ^ flip;
-    }
+    if (codes.row_stride == 1)
+      copy_row(from, 1, codes.rows, flip, to);
+    else
+      copy_row(from, codes.row_stride, codes.rows, flip, to);
   }
 }
 

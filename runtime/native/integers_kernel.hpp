@@ -103,8 +103,10 @@ void tile(const IntegerTask& task, int first_row, int first_col) {
     std::int32_t* place = task.sums + (first_row + r) * task.stride + first_col;
     for (int v = 0; v < tile_vectors; ++v) {
       const int left = task.cols - first_col - v * items;
-      if (left > 0)
-        std::memcpy(place + v * items, &sums[r][v], 4 * (left < items ? left : items));
+      if (left >= items)
+        store(place + v * items, sums[r][v]);
+      else if (left > 0)
+        std::memcpy(place + v * items, &sums[r][v], 4 * left);
     }
   }
 }

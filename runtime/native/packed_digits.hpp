@@ -23,7 +23,7 @@ class PackedDigits {
   std::size_t column_blocks() const { return (cols + lanes - 1) / lanes; }
   std::vector<LaneBlock> lane_blocks(std::size_t column_block) const;
 
-  // What a unit of input adds to the sums because of flipped columns [group][padded column], or null.
+  // What a unit of input adds for the columns that are flipped [group][padded column], or null.
   const std::int32_t* corrections() const { return corrections_.data(); }
   std::size_t padded_cols() const { return column_blocks() * lanes; }
 
