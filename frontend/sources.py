@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import traceback
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from types import TracebackType
 
 import onnx_ir as ir
 
 from mcc.ir.diagnostics import NOWHERE, Location
-from mcc.ir.network import locate
+from mcc.ir.network import locate, location_of
 
 _FRAME = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+)')
 _SCOPES = "pkg.torch.onnx.name_scopes"
@@ -44,17 +44,21 @@ def published_path(file: str) -> str:
     return PurePath(file).name
 
 
-def take_locations(model: ir.Model, prefix: str) -> None:
+def take_locations(model: ir.Model, prefix: str, file: str = "") -> None:
     """Turn torch's traces into source locations, and drop every other trace of this machine.
 
     Args:
         model: Changed in place.
         prefix: What stands before the user's module paths.
+        file: The model file, which stands for the source of nodes that tell no other.
     """
     for node in ir.traversal.RecursiveGraphIterator(model.graph):
         properties = node.metadata_props
         module = _module_path(properties.get(_SCOPES, ""), prefix)
         place = location_in_trace(properties.get(_TRACE, ""), module)
+        if file and not place.file:
+            place = location_of(node)
+            place = place if place.file else Location(file, 0, module or node.name or "")
         properties.clear()
         node.doc_string = None
         locate(node, place)
@@ -87,8 +91,3 @@ def _module_path(scopes: str, prefix: str) -> str:
     names = re.findall(r"'([^']*)'", scopes)[:-1]
     path = next((name for name in reversed(names) if name), "")
     return "" if path == prefix.rstrip(".") else path.removeprefix(prefix)
-
-
-def source_name(path: str | Path) -> str:
-    """Name a file in provenance without its folder."""
-    return Path(path).name

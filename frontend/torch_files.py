@@ -106,7 +106,8 @@ def _fit(path: Path, module: torch.nn.Module, state: dict[str, torch.Tensor]) ->
     problems = [f"`{name}` is missing in the file" for name in own if name not in state]
     problems += [f"`{name}` is not in the module" for name in state if name not in own]
     problems += [
-        f"`{name}` is {tuple(state[name].shape)} in the file, {tuple(own[name].shape)} in the module"
+        f"`{name}` is {tuple(state[name].shape)} in the file, {tuple(own[name].shape)} in the"
+        " module"
         for name in own
         if name in state and own[name].shape != state[name].shape
     ]
@@ -164,12 +165,13 @@ def _beside_user_code() -> Iterator[None]:
 
 
 def _untrusted(path: Path, inspection: Inspection) -> MccError:
+    a = "an" if inspection.kind is FileKind.PROGRAM else "a"
     listed = ", ".join(inspection.imports[:5])
     more = f" and {len(inspection.imports) - 5} more" if len(inspection.imports) > 5 else ""
     return error(
         "pickle-untrusted",
-        f"`{path.name}` is a {inspection.kind} that needs a pickle loaded: this runs whatever its"
-        f" author put there, with your rights, and uses {listed}{more}",
+        f"`{path.name}` is {a} {inspection.kind} with a pickle in it: loading it runs whatever its"
+        f" author put there, with your rights. It uses {listed}{more}",
         "if you trust its author, allow it with `--trust-pickle` (`trust_pickle=True`); else ask"
         " for an exported program or a state dict",
     )

@@ -13,9 +13,9 @@ from mcc.frontend.capture import Capture
 from mcc.frontend.quiet import quiet
 from mcc.frontend.request import Request
 from mcc.frontend.samples import close
-from mcc.frontend.torch_call import to_tensors
 from mcc.frontend.torch_sources import capture_program
 from mcc.ir.diagnostics import MccError, error
+from mcc.ir.signature import Array
 
 _HELP = "compile the original module, or save it with `torch.export.save`"
 
@@ -32,8 +32,8 @@ def capture_script(script: torch.jit.ScriptModule, request: Request) -> Capture:
             from torch._export.converter import TS2EPConverter
 
             program: Any = TS2EPConverter(script, inputs).convert()
-            expected = _tensors(script(*inputs))
-            found = _tensors(program.module()(*inputs))
+            expected = _arrays(script(*inputs))
+            found = _arrays(program.module()(*inputs))
     except Exception as problem:
         lines = str(problem).strip().splitlines() or [type(problem).__name__]
         text = f"torch cannot turn this TorchScript into an exported program: {lines[0]}"
@@ -69,5 +69,6 @@ def _unfit(names: Sequence[str]) -> MccError:
     return error("example-inputs", text, "give the arguments of one call")
 
 
-def _tensors(value: Any) -> list[torch.Tensor]:
-    return [leaf for leaf in pytree.tree_leaves(value) if isinstance(leaf, torch.Tensor)]
+def _arrays(value: Any) -> list[Array]:
+    leaves = pytree.tree_leaves(value)
+    return [leaf.numpy(force=True) for leaf in leaves if isinstance(leaf, torch.Tensor)]

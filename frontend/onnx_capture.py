@@ -1,0 +1,138 @@
+"""From an ONNX network to a captured network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import final
+
+import onnx
+import onnx_ir as ir
+from onnx_ir.passes import common
+
+from mcc.frontend.capture import Capture, note
+from mcc.frontend.certify import certify
+from mcc.frontend.onnx_checks import check_model
+from mcc.frontend.onnx_inputs import example_inputs, input_types
+from mcc.frontend.onnx_opset import upgrade
+from mcc.frontend.onnx_shapes import dims_of, fix_shapes
+from mcc.frontend.request import Request
+from mcc.frontend.samples import MOST, common_count, is_per_sample, split
+from mcc.frontend.sources import take_locations
+from mcc.ir.diagnostics import Diagnostic, error
+from mcc.ir.network import ReferenceExecutor, Stage, set_stage, shape_of
+from mcc.ir.signature import Array, Group, GroupKind, Leaf, Parameter, Signature, Structure
+
+
+def capture_onnx(source: onnx.ModelProto | ir.Model, request: Request) -> Capture:
+    """Capture an ONNX model that is in memory, which is left as it is."""
+    from mcc.frontend.onnx_files import keep_external, tensors_of
+
+    model = source.clone() if isinstance(source, ir.Model) else ir.from_proto(source)
+    outside = [item for item in tensors_of(model) if isinstance(item, ir.ExternalTensor)]
+    lost = [item for item in outside if not item.path or not _exists(item)]
+    if lost:
+        text = f"constant `{lost[0].name}` lies in `{lost[0].location}`, which is not loaded"
+        raise error("file-missing", text, "give the path of the model file")
+    keep_external(model)
+    return capture_model(model, request, model.graph.name or "model")
+
+
+def capture_model(model: ir.Model, request: Request, file: str) -> Capture:
+    """Capture an ONNX model, which is taken over.
+
+    Args:
+        model: Changed in place; external data is loaded.
+        request: Example inputs and shapes.
+        file: What to call the model.
+
+    Raises:
+        MccError: The network is refused, with every reason that was found.
+    """
+    check_model(model, file)
+    common.RemoveInitializersFromInputsPass()(model)
+    types = input_types(model)
+    examples = example_inputs(model, types, request)
+    original = _Original(ReferenceExecutor(model.clone()))
+    open_count = all(dims_of(value)[:1] == (None,) for value in model.graph.inputs)
+    samples, found = _samples(original, list(examples.values()), open_count)
+    inputs = list(examples.values())
+    runs = split(inputs) if samples else [inputs]
+    opset = model.graph.opset_imports.get("", model.graph.opset_imports.get("ai.onnx", 0))
+    model, more = upgrade(model, file)
+    _tidy(model, file)
+    fix_shapes(model, {name: a.shape for name, a in zip(types, runs[0], strict=True)})
+    expected = [original.named(run) for run in runs[:MOST]]
+    feeds = [dict(zip(types, run, strict=True)) for run in runs]
+    certificate = certify(model, feeds[:MOST], expected, "the model as given")
+    return Capture(
+        set_stage(model, Stage.CAPTURED),
+        _signature(model, types, samples),
+        samples,
+        tuple(feeds),
+        certificate,
+        (*found, *more),
+        {"source": "ONNX", "file": file, "opset": opset, "producer": model.producer_name or ""},
+    )
+
+
+@final
+@dataclass(frozen=True)
+class _Original:
+    """The model as given, in ONNX Runtime."""
+
+    executor: ReferenceExecutor
+
+    def named(self, inputs: Sequence[Array]) -> dict[str, Array]:
+        return self.executor.run(dict(zip(self.executor.inputs, inputs, strict=True)))
+
+    def run(self, inputs: Sequence[Array]) -> list[Array]:
+        return list(self.named(inputs).values())
+
+
+def _samples(
+    original: _Original, inputs: list[Array], open_count: bool
+) -> tuple[bool, list[Diagnostic]]:
+    found = is_per_sample(original.run, inputs)
+    if found is not None:
+        return found, []
+    count = common_count(inputs)
+    one = [array[:1] for array in inputs] if count is not None else inputs
+    if not open_count and common_count(one) == 1 and common_count(original.run(one)) == 1:
+        text = "the model takes one sample; more are run one after another"
+        return True, [note("samples-repeated", text)]
+    return False, []
+
+
+def _tidy(model: ir.Model, file: str) -> None:
+    """Name and sort the nodes, and inline the model's own functions."""
+    take_locations(model, "", file)
+    own = [key for key in model.functions if key[0] != "mcc"]
+    if own:
+        common.InlinePass(criteria=lambda function: function.domain != "mcc")(model)
+    common.NameFixPass()(model)
+    common.TopologicalSortPass()(model)
+    model.producer_version = None
+
+
+def _signature(model: ir.Model, types: dict[str, str], samples: bool) -> Signature:
+    outputs = list(model.graph.outputs)
+    kinds = input_types(model, outputs)
+    leaves = tuple(Leaf(v.name or "", kinds[v.name or ""], shape_of(v)) for v in outputs)
+    structure: Structure = leaves[0]
+    if len(leaves) > 1:
+        structure = Group(GroupKind.DICT, leaves, tuple(leaf.name for leaf in leaves))
+    parameters = tuple(
+        Parameter(
+            value.name or "", Leaf(value.name or "", types[value.name or ""], shape_of(value))
+        )
+        for value in model.graph.inputs
+    )
+    return Signature(parameters, structure, samples)
+
+
+def _exists(tensor: ir.ExternalTensor) -> bool:
+    try:
+        return tensor.numpy() is not None
+    except (OSError, ValueError):
+        return False

@@ -1,0 +1,110 @@
+"""What an ONNX network must be before anything runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import onnx
+import onnx_ir as ir
+
+from mcc.ir.diagnostics import Diagnostic, Location, MccError
+from mcc.ir.network import DOMAIN, OPERATORS
+
+_STANDARD = ("", "ai.onnx", "ai.onnx.ml", "ai.onnx.preview")
+_RUNTIME = ("com.microsoft",)
+
+
+def check_model(model: ir.Model, file: str) -> None:
+    """Refuse a network with unknown operators, undefined values or a cycle.
+
+    Raises:
+        MccError: Every problem that was found.
+    """
+    problems = [
+        *_unknown_operators(model, file),
+        *_undefined_values(model.graph, set(), file),
+        *_cycle(model.graph, file),
+    ]
+    if problems:
+        raise MccError(problems)
+
+
+def _unknown_operators(model: ir.Model, file: str) -> Iterator[Diagnostic]:
+    for node in (*model.graph.all_nodes(), *_function_nodes(model)):
+        if node.op_identifier() in model.functions or node.domain in _RUNTIME:
+            continue
+        if node.domain == DOMAIN and node.op_type in OPERATORS:
+            continue
+        version = _version(model, node)
+        if node.domain in _STANDARD and version > onnx.defs.onnx_opset_version():
+            newest = onnx.defs.onnx_opset_version()
+            text = f"opset {version} is newer than {newest}, the newest that is known"
+            yield Diagnostic("opset-unsupported", text, "export at an older opset", Location(file))
+            return
+        name = f"{node.domain}::{node.op_type}" if node.domain else node.op_type
+        domain = "" if node.domain == "ai.onnx" else node.domain
+        if domain not in _STANDARD or not _has(node.op_type, version, domain):
+            text = f"operator `{name}` of opset {version} is unknown"
+            help = "export the model with standard operators, or as a function in the model"
+            yield Diagnostic("operator-unknown", text, help, Location(file, 0, node.name or ""))
+
+
+def _version(model: ir.Model, node: ir.Node) -> int:
+    imports = model.graph.opset_imports
+    return imports.get(node.domain, imports.get("ai.onnx", 1) if not node.domain else 1)
+
+
+def _has(op_type: str, version: int, domain: str) -> bool:
+    try:
+        return not onnx.defs.get_schema(op_type, version, domain).deprecated
+    except onnx.defs.SchemaError:
+        return False
+
+
+def _function_nodes(model: ir.Model) -> Iterator[ir.Node]:
+    for function in model.functions.values():
+        yield from function.all_nodes()
+
+
+def _undefined_values(graph: ir.Graph, outer: set[int], file: str) -> Iterator[Diagnostic]:
+    """Find inputs of nodes that nothing defines."""
+    known = outer | {id(value) for value in (*graph.inputs, *graph.initializers.values())}
+    known |= {id(value) for node in graph for value in node.outputs}
+    for node in graph:
+        for value in node.inputs:
+            if value is not None and id(value) not in known:
+                text = f"value `{value.name}` is used and never defined"
+                place = Location(file, 0, node.name or "")
+                yield Diagnostic("network-damaged", text, "export the model again", place)
+        for attribute in node.attributes.values():
+            if isinstance(attribute, ir.Attr):
+                for inner in _graphs_in(attribute):
+                    yield from _undefined_values(inner, known, file)
+
+
+def _graphs_in(attribute: ir.Attr) -> tuple[ir.Graph, ...]:
+    if attribute.type == ir.AttributeType.GRAPH:
+        return (attribute.as_graph(),)
+    return tuple(attribute.as_graphs()) if attribute.type == ir.AttributeType.GRAPHS else ()
+
+
+def _cycle(graph: ir.Graph, file: str) -> Iterator[Diagnostic]:
+    """Take away nodes whose inputs are computed until none is left; what is left has a cycle."""
+    waiting = {
+        node: {item for item in node.predecessors() if item.graph is graph} for node in graph
+    }
+    ready = [node for node, before in waiting.items() if not before]
+    while ready:
+        done = ready.pop()
+        waiting.pop(done, None)
+        for node in done.successors():
+            if node in waiting and done in waiting[node]:
+                waiting[node].discard(done)
+                if not waiting[node]:
+                    ready.append(node)
+    if waiting:
+        names = [node.name or node.op_type for node in waiting][:5]
+        text = f"nodes feed each other in a circle: {', '.join(names)}"
+        yield Diagnostic(
+            "network-cycle", text, "export the model again", Location(file, 0, names[0])
+        )
