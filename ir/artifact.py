@@ -1,0 +1,211 @@
+"""A compiled file, `model.mcc`: everything that a chip is programmed and run with, and its proofs.
+
+A zip archive of these members, which any zip tool opens:
+
+    manifest.json        versions, target, signature, provenance, size and hash of every member
+    program.bin          the instructions and their tables
+    source_map.json      which network values the integers of which instructions are
+    cells.npz            target state of every cell, an array for every image of a macro
+    host/0000.onnx       what the host runs
+    network.onnx         the quantized network, which is the reference
+    stages/<name>.onnx   further networks, for proofs
+    certificates.json    the proofs
+    vectors.npz          inputs and expected outputs
+    report.json          what the compiler has to say
+
+The same artifact gives the same bytes. Loading executes nothing, and refuses a file of which a
+single byte is not as it was written.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mcc.ir.container import check_layout, damaged, members_of, pieces
+from mcc.ir.diagnostics import MccError
+from mcc.ir.files import read_file, write_file
+from mcc.ir.hardware import Target, target_from_dict
+from mcc.ir.manifest import MANIFEST, check_manifest, make_manifest, plain_json
+from mcc.ir.network.certificate import Certificate
+from mcc.ir.npz import pack_arrays, unpack_arrays
+from mcc.ir.program.encoding import decode, encode
+from mcc.ir.program.places import Place, Places
+from mcc.ir.program.program import Program
+from mcc.ir.signature import Signature
+
+PROGRAM = "program.bin"
+SOURCE_MAP = "source_map.json"
+CELLS = "cells.npz"
+NETWORK = "network.onnx"
+CERTIFICATES = "certificates.json"
+VECTORS = "vectors.npz"
+REPORT = "report.json"
+REQUIRED = (MANIFEST, PROGRAM, SOURCE_MAP, CELLS, NETWORK, CERTIFICATES, VECTORS, REPORT)
+_HOST = re.compile(r"host/\d{4}\.onnx", re.ASCII)
+_STAGE = re.compile(r"stages/([a-z0-9][a-z0-9_-]*)\.onnx")
+T = TypeVar("T")
+
+
+@final
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Artifact:
+    """The content of a compiled file."""
+
+    program: Program
+    signature: Signature
+    network: bytes
+    """The quantized network as ONNX."""
+    stages: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
+    """Further networks as ONNX, by a name of small letters, digits, `_` and `-`."""
+    places: Places = field(default_factory=dict[tuple[int, int], Place])
+    """Where the integers of the program lie in the values of the network."""
+    certificates: tuple[Certificate, ...] = ()
+    vectors: Mapping[str, NDArray[Any]] = field(default_factory=dict[str, NDArray[Any]])
+    """Test inputs and expected outputs."""
+    report: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """Plain data."""
+    provenance: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """Where the inputs of the compiler came from; plain data."""
+
+
+def to_bytes(artifact: Artifact) -> bytes:
+    """Return the file of an artifact."""
+    return b"".join(pieces(_members(artifact)))
+
+
+def save(artifact: Artifact, path: str | Path) -> None:
+    """Write the file of an artifact, completely or not at all.
+
+    Raises:
+        MccError: `write-failed`.
+    """
+    write_file(path, pieces(_members(artifact)))
+
+
+def load(path: str | Path) -> Artifact:
+    """Read an artifact; nothing of it is executed.
+
+    Raises:
+        MccError: `file-missing`, `artifact-version`, or `artifact-damaged` naming the member.
+    """
+    return from_bytes(read_file(path))
+
+
+def from_bytes(data: bytes) -> Artifact:
+    """Read the file of an artifact.
+
+    Raises:
+        MccError: `artifact-version`, or `artifact-damaged` naming the member.
+    """
+    members, manifest = read_members(data)
+    target = _parsed(MANIFEST, lambda: target_from_dict(manifest["target"]))
+    return Artifact(
+        program=_parsed(PROGRAM, lambda: _program(members, target)),
+        signature=_parsed(MANIFEST, lambda: Signature.from_dict(manifest["signature"])),
+        network=members[NETWORK],
+        stages={match[1]: members[match[0]] for match in map(_STAGE.fullmatch, members) if match},
+        places=_parsed(SOURCE_MAP, lambda: _places(members[SOURCE_MAP])),
+        certificates=_parsed(CERTIFICATES, lambda: _certificates(members[CERTIFICATES])),
+        vectors=unpack_arrays(VECTORS, members[VECTORS]),
+        report=_parsed(REPORT, lambda: json.loads(members[REPORT])),
+        provenance=_parsed(MANIFEST, lambda: manifest["provenance"]),
+    )
+
+
+def read_members(data: bytes) -> tuple[dict[str, bytes], dict[str, Any]]:
+    """Return the members of a file, all as they were written, and the manifest as plain data.
+
+    Raises:
+        MccError: `artifact-version`, or `artifact-damaged` naming the member.
+    """
+    members: dict[str, bytes] = {}
+    for name, content in members_of(data):
+        if name not in REQUIRED and not _HOST.fullmatch(name) and not _STAGE.fullmatch(name):
+            raise damaged(name, "a compiled file has no such member")
+        if name in members:
+            raise damaged(name, "it is there twice")
+        members[name] = content
+    for name in REQUIRED:
+        if name not in members:
+            raise damaged(name, "it is missing")
+    manifest = check_manifest(members)
+    check_layout(data, _ordered(members))
+    return members, manifest
+
+
+def _members(artifact: Artifact) -> dict[str, bytes]:
+    program = artifact.program
+    places = sorted(artifact.places.items(), key=lambda item: item[0])
+    members = {
+        PROGRAM: encode(program),
+        SOURCE_MAP: plain_json([[*at, *place.to_list()] for at, place in places]),
+        CELLS: pack_arrays(_states(program)),
+        NETWORK: artifact.network,
+        CERTIFICATES: plain_json([item.to_dict() for item in artifact.certificates]),
+        VECTORS: pack_arrays(artifact.vectors),
+        REPORT: plain_json(artifact.report),
+    }
+    members |= {f"host/{i:04}.onnx": graph for i, graph in enumerate(program.host_graphs)}
+    members |= {f"stages/{name}.onnx": data for name, data in artifact.stages.items()}
+    content = {
+        "target": program.target.to_dict(),
+        "target_digest": program.target.digest(),
+        "signature": artifact.signature.to_dict(),
+        "provenance": artifact.provenance,
+    }
+    members[MANIFEST] = make_manifest(content, members)
+    return _ordered(members)
+
+
+def _ordered(members: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return the members in the order of the file, the manifest first."""
+    return {name: members[name] for name in sorted(members, key=lambda it: (it != MANIFEST, it))}
+
+
+def _states(program: Program) -> dict[str, NDArray[np.uint8]]:
+    """Return the cells of every image, named so that they sort in the order of the table."""
+    return {
+        f"{index:06}-core{image.core}-macro{image.macro}": image.cells
+        for index, image in enumerate(program.images)
+    }
+
+
+def _program(members: Mapping[str, bytes], target: Target) -> Program:
+    cells = unpack_arrays(CELLS, members[CELLS])
+    shape = (target.macro.rows, target.macro.cols)
+    for name, states in cells.items():
+        if states.dtype != np.uint8 or states.shape != shape:
+            raise damaged(CELLS, f"`{name}` is not the cells of a macro")
+    graphs = [members[name] for name in sorted(members) if _HOST.fullmatch(name)]
+    program = decode(members[PROGRAM], target, list(cells.values()), graphs)
+    if list(cells) != list(_states(program)):
+        raise damaged(CELLS, "its arrays are not those of the images of the program")
+    return program
+
+
+def _places(data: bytes) -> Places:
+    return {(int(core), int(index)): Place.from_list(row) for core, index, *row in json.loads(data)}
+
+
+def _certificates(data: bytes) -> tuple[Certificate, ...]:
+    return tuple(Certificate.from_dict(item) for item in json.loads(data))
+
+
+def _parsed(member: str, parse: Callable[[], T]) -> T:
+    """Return what a member means; the hashes are right, so only another writer can be at fault."""
+    try:
+        return parse()
+    except MccError as cause:
+        if any(item.code.startswith("artifact") for item in cause.diagnostics):
+            raise
+        raise damaged(member, f"it cannot be read: {cause}") from cause
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as cause:
+        raise damaged(member, f"it cannot be read: {cause!r}") from cause
