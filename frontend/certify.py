@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from mcc.frontend.samples import TOLERANCE
 from mcc.ir.diagnostics import MccError, error
-from mcc.ir.network import Certificate, Contract, Network, ReferenceExecutor, judge
+from mcc.ir.network import Certificate, Contract, Evidence, Network, ReferenceExecutor, judge
 from mcc.ir.signature import Array
 
 
@@ -29,7 +29,7 @@ def certify(
     """
     executor = ReferenceExecutor(network)
     found = [executor.run(item) for item in feeds]
-    evidence = [("calibration", dict(item)) for item in feeds]
+    evidence = Evidence(calibration=tuple(feeds))
     judged = judge(expected, found, Contract.BOUNDED, TOLERANCE, evidence, "capture")
     certificate = Certificate(
         subject="capture",

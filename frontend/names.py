@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import onnx_ir as ir
@@ -55,9 +55,8 @@ def name_weights(model: ir.Model, weights: Mapping[str, Array], prefix: str) -> 
         if value.name and value.name.startswith(prefix):
             _rename(graph, value, value.name.removeprefix(prefix))
     by_size: dict[tuple[str, int], list[tuple[str, Array]]] = {}
-    for name, array in weights.items():
-        if array.size > 1:
-            by_size.setdefault((array.dtype.name, array.size), []).append((name, array))
+    for name, array in _parts(weights):
+        by_size.setdefault((array.dtype.name, array.size), []).append((name, array))
     for value in list(graph.initializers.values()):
         if value.name in weights or value.const_value is None or value.const_value.size < 2:
             continue
@@ -68,6 +67,14 @@ def name_weights(model: ir.Model, weights: Mapping[str, Array], prefix: str) -> 
         name = _find(array, by_size.get((array.dtype.name, array.size), []))
         if name:
             _rename(graph, value, name)
+
+
+def _parts(weights: Mapping[str, Array]) -> Iterator[tuple[str, Array]]:
+    """List the parameters, and the matrices of those that are rows of matrices, as experts are."""
+    yield from ((name, array) for name, array in weights.items() if array.size > 1)
+    for name, array in weights.items():
+        if array.ndim == 3:
+            yield from ((f"{name}.{index}", part) for index, part in enumerate(array))
 
 
 def _find(array: Array, candidates: Sequence[tuple[str, Array]]) -> str:

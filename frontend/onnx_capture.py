@@ -32,7 +32,7 @@ def capture_onnx(source: onnx.ModelProto | ir.Model, request: Request) -> Captur
     outside = [item for item in tensors_of(model) if isinstance(item, ir.ExternalTensor)]
     lost = [item for item in outside if not item.path or not _exists(item)]
     if lost:
-        text = f"constant `{lost[0].name}` lies in `{lost[0].location}`, which is not loaded"
+        text = f"constant `{lost[0].name}` lies in another file, which is not loaded"
         raise error("file-missing", text, "give the path of the model file")
     keep_external(model)
     return capture_model(model, request, model.graph.name or "model")
@@ -133,6 +133,7 @@ def _signature(model: ir.Model, types: dict[str, str], samples: bool) -> Signatu
 
 def _exists(tensor: ir.ExternalTensor) -> bool:
     try:
-        return tensor.numpy() is not None
+        tensor.numpy()
     except (OSError, ValueError):
         return False
+    return True

@@ -77,9 +77,8 @@ def _undefined_values(graph: ir.Graph, outer: set[int], file: str) -> Iterator[D
                 place = Location(file, 0, node.name or "")
                 yield Diagnostic("network-damaged", text, "export the model again", place)
         for attribute in node.attributes.values():
-            if isinstance(attribute, ir.Attr):
-                for inner in _graphs_in(attribute):
-                    yield from _undefined_values(inner, known, file)
+            for inner in _graphs_in(attribute):
+                yield from _undefined_values(inner, known, file)
 
 
 def _graphs_in(attribute: ir.Attr) -> tuple[ir.Graph, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import cast
+from typing import Any, cast
 
 import onnx_ir as ir
 
@@ -22,7 +22,7 @@ def capture_onnx_file(path: Path, request: Request) -> Capture:
             network in it is refused.
     """
     try:
-        model = ir.load(path)
+        model: ir.Model = cast(Any, ir).load(path)
     except Exception as problem:
         text = f"`{path.name}` is no ONNX model, or is cut off: {_short(problem)}"
         raise error("file-damaged", text, "fetch or save it again") from problem
@@ -44,7 +44,7 @@ def tensors_of(model: ir.Model) -> Iterator[ir.TensorProtocol]:
     for graph in (model.graph, *model.functions.values()):
         for node in graph.all_nodes():
             for attribute in node.attributes.values():
-                if isinstance(attribute, ir.Attr) and attribute.type == ir.AttributeType.TENSOR:
+                if attribute.type == ir.AttributeType.TENSOR:
                     yield cast(ir.TensorProtocol, attribute.value)
 
 
@@ -69,14 +69,14 @@ def keep_external(model: ir.Model) -> None:
                 value.const_value = ir.Tensor(tensor.numpy(), tensor.dtype, name=tensor.name)
     for node in model.graph.all_nodes():
         for name, attribute in list(node.attributes.items()):
-            if isinstance(attribute, ir.Attr) and isinstance(attribute.value, ir.ExternalTensor):
+            if isinstance(attribute.value, ir.ExternalTensor):
                 inner = attribute.value
                 copy = ir.Tensor(inner.numpy(), inner.dtype, name=inner.name)
                 node.attributes[name] = ir.AttrTensor(name, copy)
 
 
 def _check_external(tensor: ir.ExternalTensor, folder: Path) -> list[Diagnostic]:
-    location = str(tensor.location)
+    location = str(cast(Any, tensor).location)
     what = f"constant `{tensor.name}` lies in `{location}`"
     parts = {*PurePosixPath(location).parts, *PureWindowsPath(location).parts}
     absolute = PurePosixPath(location).is_absolute() or bool(PureWindowsPath(location).drive)

@@ -7,13 +7,11 @@ from collections.abc import Mapping
 import numpy as np
 import onnx_ir as ir
 
-from mcc.frontend.examples import InputSpec, make_example, refuse_bad_examples
+from mcc.frontend.examples import DTYPES, InputSpec, make_example, refuse_bad_examples
 from mcc.frontend.onnx_shapes import Dims, dims_of
 from mcc.frontend.request import Request
 from mcc.ir.diagnostics import Diagnostic, MccError, nearest
 from mcc.ir.signature import Array, to_array
-
-_TYPES = frozenset({"float32", "float64", "int8", "int16", "int32", "int64", "uint8", "bool"})
 
 
 def input_types(model: ir.Model, values: list[ir.Value] | None = None) -> dict[str, str]:
@@ -30,9 +28,9 @@ def input_types(model: ir.Model, values: list[ir.Value] | None = None) -> dict[s
             text = f"`{name}` is no tensor of known rank"
             problems.append(Diagnostic("input-unsupported", text, "export it as a tensor"))
             continue
-        kind = value.type.dtype.name.lower().replace("float", "float")
+        kind = value.type.dtype.name.lower()
         found[name] = {"float": "float32", "double": "float64"}.get(kind, kind)
-        if found[name] not in _TYPES:
+        if found[name] not in DTYPES:
             text = f"`{name}` is {found[name]}"
             problems.append(Diagnostic("dtype-unsupported", text, "convert the model to float32"))
     if problems:

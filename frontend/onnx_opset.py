@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import onnx_ir as ir
 
 from mcc.frontend.capture import note
@@ -27,7 +29,7 @@ def upgrade(model: ir.Model, file: str) -> tuple[ir.Model, list[Diagnostic]]:
         with quiet():
             from onnxscript import version_converter
 
-            version_converter.convert_version(model, OLDEST_OPSET, fallback=True)
+            cast(Any, version_converter).convert_version(model, OLDEST_OPSET, fallback=True)
     except Exception as problem:
         raise _refused(version, str(problem)) from problem
     if model.graph.opset_imports.get("") != OLDEST_OPSET:

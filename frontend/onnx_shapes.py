@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 import onnx_ir as ir
 
@@ -47,7 +48,7 @@ def fix_shapes(model: ir.Model, shapes: Mapping[str, Sequence[int]]) -> None:
 def _fold(model: ir.Model) -> None:
     """Compute what follows from the shapes, so that the shapes after it follow too."""
     with quiet():
-        from onnxscript.optimizer import fold_constants
+        from onnxscript import optimizer
 
-        fold_constants(model, onnx_shape_inference=True)
+        cast(Any, optimizer).fold_constants(model, onnx_shape_inference=True)
         infer_network(model)

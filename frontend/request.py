@@ -46,7 +46,7 @@ class Request:
 
     def _given(self, names: Sequence[str]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         keywords = dict(self.kwargs or {})
-        given = self.example_inputs
+        given: Any = self.example_inputs
         if given is None:
             return (), keywords
         if isinstance(given, tuple):
@@ -57,4 +57,4 @@ class Request:
                 return (), {**mapping, **keywords}
         if isinstance(given, list) and not is_torch(given):
             return tuple(cast("list[Any]", given)), keywords
-        return (given,), keywords
+        return (cast(Any, given),), keywords

@@ -100,12 +100,17 @@ def _named(bound: inspect.BoundArguments) -> Iterator[tuple[str, Any, bool]]:
             yield name, value, contiguous and not keyword
 
 
+def to_tensor(array: Array) -> torch.Tensor:
+    """Make a tensor of its own memory from an array."""
+    return cast(Any, torch).from_numpy(array.copy())
+
+
 def to_tensors(value: Any) -> Any:
     """Turn the NumPy arrays of a nested value into tensors, and leave all else."""
 
     def convert(leaf: Any) -> Any:
         if isinstance(leaf, (np.ndarray, np.generic)):
-            return torch.from_numpy(np.array(cast(Array, leaf)))
+            return to_tensor(np.array(cast(Array, leaf)))
         return leaf.detach() if isinstance(leaf, torch.Tensor) else leaf
 
     return pytree.tree_map(convert, value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, final
+from typing import Any, cast, final
 
 import onnx_ir as ir
 import torch
@@ -16,7 +16,7 @@ from mcc.frontend.examples import refuse_bad_examples
 from mcc.frontend.names import name_ends, name_weights, output_names
 from mcc.frontend.samples import MOST, common_count, is_per_sample, split
 from mcc.frontend.sources import take_locations
-from mcc.frontend.torch_call import Call, bind, resize
+from mcc.frontend.torch_call import Call, bind, resize, to_tensor
 from mcc.frontend.torch_eager import run_eager, try_eager
 from mcc.frontend.torch_effects import random_operators, training_operators
 from mcc.frontend.torch_export import OPSETS, convert, export
@@ -92,7 +92,7 @@ class _Work:
     def export(self, inputs: Sequence[Array]) -> ExportedProgram:
         flat = self.copy()
         with patched(flat.module):
-            return export(flat, [torch.from_numpy(array.copy()) for array in inputs])
+            return export(flat, [to_tensor(array) for array in inputs])
 
     def feeds(self, run: Sequence[Array]) -> dict[str, Array]:
         return {leaf.name: array for leaf, array in zip(self.leaves, run, strict=True)}
@@ -168,7 +168,7 @@ def _convert(
     outputs: _Outputs,
 ) -> tuple[Network, Certificate, list[Diagnostic]]:
     """Convert at the first opset that gives the module's own results."""
-    reusable = not program.range_constraints
+    reusable = not cast(Any, program).range_constraints
     feeds = [work.feeds(run) for run in outputs.runs]
     names = [leaf.name for leaf in signature.output_leaves]
     expected = [dict(zip(names, values, strict=True)) for values in outputs.values]

@@ -8,6 +8,7 @@ import torch
 
 from mcc.frontend.quiet import quiet
 from mcc.frontend.sources import location_in_traceback
+from mcc.frontend.torch_call import to_tensor
 from mcc.frontend.torch_flat import Flat
 from mcc.frontend.torch_module import versions_of
 from mcc.frontend.torch_state import mutated_state
@@ -22,7 +23,7 @@ def run_eager(flat: Flat, inputs: Sequence[Array]) -> list[Array]:
         MccError: A parameter was changed while it ran.
     """
     before = versions_of(flat.module)
-    tensors = [torch.from_numpy(array.copy()) for array in inputs]
+    tensors = [to_tensor(array) for array in inputs]
     with quiet(), torch.no_grad():
         outputs = flat(*tensors)
     changed = [

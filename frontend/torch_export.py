@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import onnx_ir as ir
 import torch
@@ -45,7 +45,7 @@ def convert(program: ExportedProgram, opset: int) -> ir.Model:
     """
     try:
         with quiet(), torch.no_grad():
-            result: Any = torch.onnx.export(
+            result = cast(Any, torch.onnx).export(
                 program, dynamo=True, opset_version=opset, optimize=True, verbose=False
             )
     except Exception as problem:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -39,7 +39,7 @@ def capture_torch_file(path: Path, request: Request) -> Capture:
     if inspection.kind is FileKind.PROGRAM:
         found = capture_program(_load(path, lambda: torch.export.load(path)), request)
     elif inspection.kind is FileKind.SCRIPT:
-        found = capture_script(_load(path, lambda: torch.jit.load(path, "cpu")), request)
+        found = capture_script(_load(path, lambda: cast(Any, torch.jit).load(path, "cpu")), request)
     elif inspection.kind is FileKind.STATE:
         loaded = _load(path, lambda: torch.load(path, "cpu", weights_only=True))
         found = _capture_state(path, loaded, request)
@@ -89,14 +89,12 @@ def _capture_state(path: Path, loaded: Any, request: Request) -> Capture:
 
 def _state_in(path: Path, loaded: Any) -> dict[str, torch.Tensor]:
     """Find the tensors by name, at the top or under one of the usual keys of a checkpoint."""
-    if isinstance(loaded, Mapping):
-        mapping = cast("Mapping[Any, Any]", loaded)
-        for candidate in (mapping, *(mapping.get(key) for key in _STATE_KEYS)):
-            if isinstance(candidate, Mapping):
-                items = dict(cast("Mapping[Any, Any]", candidate))
-                if items and all(isinstance(item, torch.Tensor) for item in items.values()):
-                    return {str(name): tensor for name, tensor in items.items()}
-    text = f"`{path.name}` holds {type(loaded).__name__} without a state dict in it"
+    top = dict(cast("Mapping[Any, Any]", loaded)) if isinstance(loaded, Mapping) else {}
+    for candidate in (top, *(top.get(key) for key in _STATE_KEYS)):
+        items = cast("dict[Any, Any]", candidate) if isinstance(candidate, dict) else {}
+        if items and all(isinstance(item, torch.Tensor) for item in items.values()):
+            return {str(name): tensor for name, tensor in items.items()}
+    text = f"`{path.name}` holds no state dict"
     raise error("file-kind", text, "save `module.state_dict()`")
 
 
@@ -153,7 +151,7 @@ def _find(factory: str) -> Callable[[], Any]:
 
 
 @contextmanager
-def _beside_user_code() -> Iterator[None]:
+def _beside_user_code() -> Generator[None]:
     """Let modules be imported from the working directory."""
     folder = os.getcwd()
     sys.path.insert(0, folder)

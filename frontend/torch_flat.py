@@ -6,6 +6,7 @@ from typing import Any, final
 
 import torch
 from torch import fx
+from torch.fx import traceback
 from torch.utils import _pytree as pytree
 
 from mcc.frontend.torch_call import Call
@@ -44,10 +45,10 @@ def _interpret(module: fx.GraphModule, args: tuple[Any, ...], kwargs: dict[str, 
     spec: Any = getattr(module, "_in_spec", None)
     if spec is None:
         flat = [*args, *kwargs.values()]
-        with fx.traceback.preserve_node_meta():
+        with traceback.preserve_node_meta():
             return fx.Interpreter(module).run(*flat)
     ordered = {name: kwargs[name] for name in spec.children_specs[1].context or ()}
     flat = pytree.tree_leaves((args, ordered), is_leaf=lambda leaf: leaf is None)
-    with fx.traceback.preserve_node_meta():
+    with traceback.preserve_node_meta():
         found = fx.Interpreter(module).run(*flat, enable_io_processing=False)
     return module.graph.process_outputs(found)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, cast
 
 import torch
 
@@ -55,9 +56,8 @@ def refuse_meta(module: torch.nn.Module) -> None:
 
 def refuse_training(module: torch.nn.Module) -> None:
     """Refuse a module that `eval()` does not put into evaluation mode."""
-    still = [
-        name or type(module).__name__ for name, item in module.named_modules() if item.training
-    ]
+    parts = dict(cast("Iterator[tuple[str, torch.nn.Module]]", module.named_modules()))
+    still = [name or type(module).__name__ for name, item in parts.items() if item.training]
     if still:
         text = f"`{still[0]}` stays in training mode after `eval()`"
         raise error("training-mode", text, "let its `train` method pass the mode on")

@@ -7,10 +7,10 @@ the user gave it.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any, final
+from typing import Any, cast, final
 
 import torch
 
@@ -42,7 +42,7 @@ def caches_off(module: torch.nn.Module) -> bool:
 
 
 @contextmanager
-def patched(module: torch.nn.Module) -> Iterator[tuple[Diagnostic, ...]]:
+def patched(module: torch.nn.Module) -> Generator[tuple[Diagnostic, ...]]:
     """Apply every patch that fits a private copy, for as long as it is exported."""
     findings: list[Diagnostic] = []
     with ExitStack() as stack:
@@ -107,7 +107,7 @@ def _configs(module: torch.nn.Module) -> Iterator[Any]:
             continue
         seen.add(id(config))
         yield config
-        waiting += list(vars(config).values())
+        waiting += list(cast("dict[str, Any]", vars(config)).values())
 
 
 PATCHES: tuple[Patch, ...] = (

@@ -13,6 +13,7 @@ from mcc.frontend.capture import Capture
 from mcc.frontend.quiet import quiet
 from mcc.frontend.request import Request
 from mcc.frontend.samples import close
+from mcc.frontend.torch_call import to_tensors
 from mcc.frontend.torch_sources import capture_program
 from mcc.ir.diagnostics import MccError, error
 from mcc.ir.signature import Array
@@ -38,11 +39,7 @@ def capture_script(script: torch.jit.ScriptModule, request: Request) -> Capture:
         lines = str(problem).strip().splitlines() or [type(problem).__name__]
         text = f"torch cannot turn this TorchScript into an exported program: {lines[0]}"
         raise error("file-kind", text, _HELP) from problem
-    same = len(expected) == len(found)
-    if not same or not all(
-        close(a.numpy(force=True), b.numpy(force=True))
-        for a, b in zip(expected, found, strict=True)
-    ):
+    if len(expected) != len(found) or not all(map(close, expected, found)):
         text = "the exported program that torch makes of this TorchScript computes something else"
         raise error("capture-differs", text, _HELP)
     return capture_program(
@@ -60,8 +57,8 @@ def _inputs(script: torch.jit.ScriptModule, request: Request) -> tuple[Any, ...]
 
 
 def _argument_names(script: torch.jit.ScriptModule) -> Sequence[str]:
-    schema: Any = script.forward.schema
-    return [item.name for item in schema.arguments[1:]]
+    forward: Any = script.forward
+    return [item.name for item in forward.schema.arguments[1:]]
 
 
 def _unfit(names: Sequence[str]) -> MccError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from torch import fx
 from torch.export import ExportedProgram
@@ -24,7 +24,7 @@ def mutations(program: ExportedProgram, inputs: tuple[str, ...]) -> list[Diagnos
         inputs: The user's names of the inputs, in order.
     """
     with quiet():
-        signature: Any = program.run_decompositions({}).graph_signature
+        signature = cast(Any, program).run_decompositions({}).graph_signature
     places = dict(zip(program.graph_signature.user_inputs, inputs, strict=True))
     kept = {
         **program.graph_signature.inputs_to_buffers,

