@@ -57,8 +57,8 @@ class Flight:
     instruction: Instruction
     loops: tuple[OpenLoop, ...]
     """Loops around it when it issued."""
-    ages: list[tuple[int, int] | None]
-    """By loop: how many iterations ago it issued, from and to; None when the loop was left."""
+    ages: list[tuple[int, int]]
+    """By loop: how many iterations ago it issued, from and to."""
     reads: tuple[Extent, ...]
     writes: tuple[Extent, ...]
 
@@ -130,9 +130,6 @@ class Walk:
                 for flight in flights:
                     _set_age(flight, loop, (1, oldest))
             self.walk(begin, end)
-        for flights in self.flights.values():
-            for flight in flights:
-                _set_age(flight, loop, None)
         self.loops.pop()
 
     def _instruction(self, index: int, instruction: Instruction) -> None:
@@ -143,7 +140,7 @@ class Walk:
         if new:
             self.extents[index] = self._extents(instruction)
         reads, writes = self.extents[index]
-        ages: list[tuple[int, int] | None] = [(0, 0)] * len(self.loops)
+        ages = [(0, 0)] * len(self.loops)
         flight = Flight(index, instruction, tuple(self.loops), ages, reads, writes)
         if new:
             self._compare_with_itself(flight)
@@ -268,7 +265,7 @@ def _age(earlier: Flight, later: Flight, level: int) -> tuple[int, int] | None:
     return None
 
 
-def _set_age(flight: Flight, loop: OpenLoop, age: tuple[int, int] | None) -> None:
+def _set_age(flight: Flight, loop: OpenLoop, age: tuple[int, int]) -> None:
     for level, own in enumerate(flight.loops):
         if own is loop:
             flight.ages[level] = age
