@@ -37,7 +37,7 @@ class Place(Pass):
     to_stage: ClassVar[Stage] = Stage.QUANTIZED
 
     follow: bool = True
-    """Whether operators that only the host surrounds follow it there."""
+    """Whether operators of the cores follow the host where that saves transfers."""
 
     def run(self, network: Network, context: PassContext) -> Network:
         """Record a placement on every node; what quantize decided stands."""

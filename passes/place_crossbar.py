@@ -24,6 +24,7 @@ from mcc.passes.tile_blocks import Extent, tile_count
 
 STANDARD_CONTRACTIONS = frozenset(
     {
+        "Attention",
         "Conv",
         "ConvInteger",
         "ConvTranspose",
@@ -138,8 +139,8 @@ def fills_array(node: ir.Node, demand: Demand) -> str | None:
 
 
 CONDITIONS: tuple[Condition, ...] = (
-    linear_or_convolution,
     static_weight,
+    linear_or_convolution,
     canonical_form,
     float_operands,
     some_work,

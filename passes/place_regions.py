@@ -1,63 +1,49 @@
-"""Operators between host operators follow them, so that their values need not travel."""
+"""Which operators that the cores could run had better follow the host, to save transfers."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import TypeAlias
+from typing import Any, TypeAlias, cast
 
+import networkx
 import onnx_ir as ir
 
-from mcc.ir.network.placement import Placement, Unit
-from mcc.ir.network.values import is_constant, static_shape
+from mcc.ir.network import Dequantize, Placement, Quantize, Unit, is_constant, static_shape
 
 Places: TypeAlias = Mapping[ir.Node, Placement]
 
-_CORES = (Unit.VECTOR, Unit.MEMORY)
+SENTENCE = "It could run on a core; on the host, fewer bytes move between host and cores."
 
-SENTENCE = "All operators around it run on the host; it follows them."
+_HOST = "host"
+_CORES = "cores"
 
 
 def follow_host(graph: ir.Graph, places: Places) -> dict[ir.Node, Placement]:
-    """Move connected vector and memory operators to the host where only the host surrounds them.
+    """Move vector and memory operators to the host where that saves transfers.
 
-    Inputs and outputs of the network count as neither, but at least one neighbour must be on the
-    host. Everything else keeps its place.
+    In each connected region of such operators the minimum cut decides: the fewest bytes of values
+    that are made on one side and read on the other; of equal cuts, the one with the fewest
+    operators on the host. Quantize and Dequantize stay with their crossbars. Inputs and outputs
+    of the network count as neither side.
     """
     moved = dict(places)
     for region in _regions(graph, places):
-        around = _neighbours(region)
-        units = {_unit(node, places) for node in around}
-        if units == {Unit.HOST}:
-            saved = _saved_bytes(region, around)
-            for node in region:
-                moved[node] = replace(
-                    places[node],
-                    unit=Unit.HOST,
-                    rule=SENTENCE,
-                    measured=f"saves {saved} bytes of transfers",
-                )
+        units = {_unit(node, places) for node in _neighbours(region)}
+        if Unit.HOST not in units:
+            continue
+        following, saved = _cut(region, places)
+        for node in following:
+            measured = f"saves {saved} bytes of transfers"
+            moved[node] = replace(places[node], unit=Unit.HOST, rule=SENTENCE, measured=measured)
     return moved
 
 
-def _regions(graph: ir.Graph, places: Places) -> list[list[ir.Node]]:
-    """Return the connected groups of vector and memory operators, in order."""
-    regions: list[list[ir.Node]] = []
-    seen: set[ir.Node] = set()
-    for start in graph:
-        if start in seen or places[start].unit not in _CORES:
-            continue
-        region, front = [start], [start]
-        seen.add(start)
-        while front:
-            for node in _neighbours([front.pop()]):
-                if node not in seen and _unit(node, places) in _CORES:
-                    seen.add(node)
-                    region.append(node)
-                    front.append(node)
-        regions.append(region)
-    return regions
+def _is_free(node: ir.Node, places: Places) -> bool:
+    """Tell whether a node may run on either side."""
+    tied = Quantize.matches(node) or Dequantize.matches(node)
+    return not tied and _unit(node, places) in (Unit.VECTOR, Unit.MEMORY)
 
 
 def _unit(node: ir.Node, places: Places) -> Unit:
@@ -65,34 +51,76 @@ def _unit(node: ir.Node, places: Places) -> Unit:
     return places[node].unit if node in places else Unit.HOST
 
 
+def _regions(graph: ir.Graph, places: Places) -> list[list[ir.Node]]:
+    """Return the connected groups of free operators, in order."""
+    regions: list[list[ir.Node]] = []
+    seen: set[ir.Node] = set()
+    for start in graph:
+        if start in seen or not _is_free(start, places):
+            continue
+        region, front = [start], [start]
+        seen.add(start)
+        while front:
+            for node in _neighbours([front.pop()]):
+                if node not in seen and _is_free(node, places):
+                    seen.add(node)
+                    region.append(node)
+                    front.append(node)
+        regions.append(region)
+    return regions
+
+
 def _neighbours(region: list[ir.Node]) -> list[ir.Node]:
     """Return the operators that give values to a region or take them, without its own."""
     inside = set(region)
-    found: dict[ir.Node, None] = {}
+    ends = [end for value in _values(region) for end in _ends(value)]
+    return [node for node in dict.fromkeys(ends) if node not in inside]
+
+
+def _values(region: Iterable[ir.Node]) -> list[ir.Value]:
+    """Return the computed values that a region reads or makes."""
+    found: dict[ir.Value, None] = {}
     for node in region:
-        for value in node.inputs:
-            producer = value.producer() if value is not None and not is_constant(value) else None
-            if producer is not None and producer not in inside:
-                found[producer] = None
-        for value in node.outputs:
-            for user in value.consumers():
-                if user not in inside:
-                    found[user] = None
+        read = [value for value in node.inputs if value is not None and not is_constant(value)]
+        found.update(dict.fromkeys((*read, *node.outputs)))
     return list(found)
 
 
-def _saved_bytes(region: list[ir.Node], around: list[ir.Node]) -> int:
-    """Count the bytes that would cross between a region and its neighbours."""
-    outside = set(around)
-    crossing: dict[ir.Value, None] = {}
-    for node in region:
-        for value in node.inputs:
-            if value is not None and value.producer() in outside:
-                crossing[value] = None
-        for value in node.outputs:
-            if outside.intersection(value.consumers()):
-                crossing[value] = None
-    return sum(_bytes(value) for value in crossing)
+def _ends(value: ir.Value) -> list[ir.Node]:
+    """Return the producer of a value, where there is one, and its users."""
+    producer = value.producer()
+    return [*([producer] if producer is not None else []), *value.consumers()]
+
+
+def _cut(region: list[ir.Node], places: Places) -> tuple[list[ir.Node], int]:
+    """Return the operators of a region that follow the host, and the bytes that this saves."""
+    inside = set(region)
+    flow = cast("Any", networkx.DiGraph())
+    flow.add_nodes_from((_HOST, _CORES))
+
+    def side(node: ir.Node) -> ir.Node | str:
+        if node in inside:
+            return node
+        return _HOST if _unit(node, places) is Unit.HOST else _CORES
+
+    staying = 0
+    for value in _values(region):
+        producer = value.producer()
+        if producer is None:
+            continue
+        made, users = side(producer), [side(user) for user in value.consumers()]
+        size = _bytes(value)
+        # Any user on the other side than the producer costs the value once.
+        flow.add_edge(made, (value, "out"), capacity=size)
+        flow.add_edge((value, "in"), made, capacity=size)
+        for user in users:
+            flow.add_edge((value, "out"), user)
+            flow.add_edge(user, (value, "in"))
+        if {end == _HOST for end in (made, *users)} == {True, False}:
+            staying += size
+    # Of all least cuts this is the one with the most on the side of the source.
+    cost, (_, follows) = cast("Any", networkx).minimum_cut(flow, _CORES, _HOST)
+    return [node for node in region if node in follows], staying - int(cost)
 
 
 def _bytes(value: ir.Value) -> int:
