@@ -154,7 +154,9 @@ def _wide_certificate(
     if wide_before is None or wide_after is None:
         return None
     few = Evidence(
-        calibration=evidence.calibration[:1], random=evidence.random[:1], extreme=evidence.extreme
+        calibration=evidence.calibration[:1],
+        random=() if evidence.calibration else evidence.random[:1],
+        extreme=evidence.extreme,
     )
     try:
         old, new = outputs_of(wide_before, few), outputs_of(wide_after, few)

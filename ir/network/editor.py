@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, final
 
 import numpy as np
@@ -20,14 +20,14 @@ class Editor:
 
     def __init__(self, graph: ir.Graph) -> None:
         self.graph = graph
-        self._values = _value_names(graph)
-        self._nodes = {node.name for node in graph.all_nodes() if node.name}
+        self._values = _Names(_value_names(graph))
+        self._nodes = _Names(node.name for node in graph.all_nodes())
         self._opsets = dict(graph.opset_imports)
         self._added: set[ir.Value] = set()
 
     def constant(self, array: Array | np.generic, name: str) -> ir.Value:
         """Add a constant, named `name`, or `name_2`, `name_3` and so on where that is taken."""
-        unique = _fresh(name, self._values)
+        unique = self._values.fresh(name)
         tensor = ir.tensor(np.array(array, copy=None, order="C"), name=unique)
         value = ir.Value(
             name=unique,
@@ -51,7 +51,7 @@ class Editor:
         The node inherits the locations of `origins`, by default those of `before`. It may have
         the name of `before`, which it is then going to replace.
         """
-        node = operator.build(self._node_name(name, before), _fresh(name, self._values))
+        node = operator.build(self._node_name(name, before), self._values.fresh(name))
         return self._insert(node, before, origins)
 
     def standard(
@@ -65,7 +65,7 @@ class Editor:
         origins: Sequence[ir.Node] | None = None,
     ) -> ir.Value:
         """Add a node of the standard with one output, typed by ONNX's own inference."""
-        output = ir.Value(name=_fresh(name, self._values))
+        output = ir.Value(name=self._values.fresh(name))
         node = ir.node(
             op_type,
             inputs,
@@ -91,7 +91,7 @@ class Editor:
         self.graph.remove(list(nodes), safe=True)
 
     def _node_name(self, name: str, before: ir.Node) -> str:
-        return name if name == before.name else _fresh(name, self._nodes)
+        return name if name == before.name else self._nodes.fresh(name)
 
     def _insert(
         self, node: ir.Node, before: ir.Node, origins: Sequence[ir.Node] | None
@@ -113,17 +113,27 @@ class Editor:
             new.name = kept
 
 
-def _value_names(graph: ir.Graph) -> set[str]:
-    names = {value.name for value in graph.inputs if value.name}
-    names.update(name for name in graph.initializers if name)
-    names.update(value.name for node in graph.all_nodes() for value in node.outputs if value.name)
-    return names
+@final
+class _Names:
+    """Names in use, and how often each was asked for."""
+
+    def __init__(self, taken: Iterable[str | None]) -> None:
+        self._taken = {name for name in taken if name}
+        self._asked: dict[str, int] = {}
+
+    def fresh(self, name: str) -> str:
+        """Return `name`, or `name_2` and so on where it is taken, and take it."""
+        count = self._asked.get(name, 1)
+        unique = name if count == 1 else f"{name}_{count}"
+        while unique in self._taken:
+            count += 1
+            unique = f"{name}_{count}"
+        self._asked[name] = count
+        self._taken.add(unique)
+        return unique
 
 
-def _fresh(name: str, taken: set[str]) -> str:
-    unique, count = name, 1
-    while unique in taken:
-        count += 1
-        unique = f"{name}_{count}"
-    taken.add(unique)
-    return unique
+def _value_names(graph: ir.Graph) -> Iterator[str | None]:
+    yield from (value.name for value in graph.inputs)
+    yield from graph.initializers
+    yield from (value.name for node in graph.all_nodes() for value in node.outputs)

@@ -27,6 +27,8 @@ _WIDE = frozenset(
 
 _BYTES_LIMIT = 2**30
 _TAPS_LIMIT = 256
+_BLOCK_BYTES = 2**24
+"""How much of a shifted input is laid out at once."""
 _OPSET = 18
 """The oldest version of the standard whose operators are written here."""
 
@@ -76,6 +78,7 @@ class _Widener:
         """The float64 form of values that are still float32."""
         self.wide: set[ir.Value] = set()
         """Values that have become float64."""
+        self.integers: dict[tuple[int, ...], ir.Value] = {}
 
     def rewrite(self, node: ir.Node) -> None:
         """Give the float outputs of `node` their twins, computed in float64 where possible."""
@@ -162,7 +165,10 @@ class _Widener:
         return self.edit.standard(op_type, inputs, fields, before=node, name="wide")
 
     def _integers(self, *numbers: int) -> ir.Value:
-        return self.edit.constant(np.array(numbers, np.int64), "integers")
+        if numbers not in self.integers:
+            made = self.edit.constant(np.array(numbers, np.int64), "integers")
+            self.integers[numbers] = made
+        return self.integers[numbers]
 
     def _replace(self, node: ir.Node, result: ir.Value) -> None:
         self.wide.add(result)
@@ -202,28 +208,37 @@ class _Widener:
         window: Window,
         group: int,
     ) -> None:
-        """Sum, over the taps of the kernel, the product with the shifted input."""
+        """Sum, over blocks of the kernel's taps, the product with the shifted input."""
         kernel = constant_of(weight)
         if kernel is None or int(np.prod(window.kernel)) > _TAPS_LIMIT:
             self._narrow(node)
             return
-        axes, (batch, channels, *spatial) = len(window.kernel), shape_of(x)
+        batch, channels, *spatial = shape_of(x)
         outputs = window.output(tuple(spatial))
+        axes, cols = len(outputs), len(kernel)
         pads = (0, 0, *window.pads[:axes], 0, 0, *window.pads[axes:])
         padded = self._add("Pad", [self._wide(x, node), self._integers(*pads)], node)
-        grouped = kernel.reshape(group, -1, kernel.shape[1], *window.kernel)
+        each = self._integers(batch, group, channels // group, int(np.prod(outputs)))
+        matrices = kernel.reshape(group, cols // group, channels // group, -1)
+        taps = list(itertools.product(*(range(extent) for extent in window.kernel)))
+        step = max(1, _BLOCK_BYTES // (8 * channels * int(np.prod(outputs))))
         total: ir.Value | None = None
-        for tap in itertools.product(*(range(extent) for extent in window.kernel)):
-            part = self._shifted(padded, tap, window, outputs, node)
-            shape = self._integers(batch, group, channels // group, -1)
-            columns = self._add("Reshape", [part, shape], node)
-            matrix = self._constant(grouped[(slice(None),) * 3 + tap])
+        for first in range(0, len(taps), step):
+            parts = [
+                self._add(
+                    "Reshape", [self._shifted(padded, tap, window, outputs, node), each], node
+                )
+                for tap in taps[first : first + step]
+            ]
+            columns = self._add("Concat", parts, node, axis=2)
+            block = np.moveaxis(matrices[..., first : first + step], 3, 2)
+            matrix = self._constant(block.reshape(group, cols // group, -1))
             product = self._add("MatMul", [matrix, columns], node)
             total = product if total is None else self._add("Add", [total, product], node)
         assert total is not None
-        result = self._add("Reshape", [total, self._integers(batch, len(kernel), *outputs)], node)
+        result = self._add("Reshape", [total, self._integers(batch, cols, *outputs)], node)
         if bias is not None:
-            shape = self._integers(1, len(kernel), *[1] * axes)
+            shape = self._integers(1, cols, *[1] * axes)
             column = self._add("Reshape", [self._wide(bias, node), shape], node)
             result = self._add("Add", [result, column], node)
         self._replace(node, result)
@@ -236,19 +251,13 @@ class _Widener:
         outputs: tuple[int, ...],
         node: ir.Node,
     ) -> ir.Value:
-        starts = [tap[axis] * window.dilations[axis] for axis in range(len(tap))]
-        ends = [
-            starts[axis] + window.strides[axis] * (outputs[axis] - 1) + 1
-            for axis in range(len(tap))
-        ]
-        inputs = [
-            padded,
-            self._integers(*starts),
-            self._integers(*ends),
-            self._integers(*range(2, 2 + len(tap))),
-            self._integers(*window.strides),
-        ]
-        return self._add("Slice", inputs, node)
+        """Return what one tap of the kernel sees at each output."""
+        axes = range(len(tap))
+        starts = [tap[axis] * window.dilations[axis] for axis in axes]
+        ends = [starts[axis] + window.strides[axis] * (outputs[axis] - 1) + 1 for axis in axes]
+        places = [2 + axis for axis in axes]
+        lists = (starts, ends, places, window.strides)
+        return self._add("Slice", [padded, *(self._integers(*item) for item in lists)], node)
 
 
 def _explicit(node: ir.Node) -> bool:
