@@ -43,6 +43,10 @@ STANDARD_CONTRACTIONS = frozenset(
 """Operators of the standard that contract; canonicalization leaves those it cannot rewrite."""
 
 
+_COMMUTING = ("Einsum", "Gemm", "MatMul", "MatMulInteger")
+"""Products of which either operand may be the weight."""
+
+
 @final
 @dataclass(frozen=True, kw_only=True)
 class Demand:
@@ -68,7 +72,8 @@ def linear_or_convolution(node: ir.Node, demand: Demand) -> str | None:
 def static_weight(node: ir.Node, demand: Demand) -> str | None:
     """The weight must be a constant of the network."""
     given = [value for value in node.inputs if value is not None]
-    weights = given[1:2] if node.domain else given
+    either = node.op_type in _COMMUTING and not node.domain
+    weights = given if either else given[1:2]
     if any(is_constant(value) for value in weights):
         return None
     return f"`{weights[-1].name}` is computed"
