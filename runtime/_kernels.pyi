@@ -113,3 +113,145 @@ def integer_product(
 
 def levels() -> tuple[str, ...]:
     """Return the levels that this processor has, the best first."""
+
+def run_clock(
+    operations: NDArray[np.int64],
+    operation_offsets: NDArray[np.int64],
+    wait_offsets: NDArray[np.int64],
+    wait_units: NDArray[np.int64],
+    pipeline_counts: NDArray[np.int64],
+    step_offsets: NDArray[np.int64],
+    step_cycles: NDArray[np.int64],
+    resource_offsets: NDArray[np.int64],
+    step_resources: NDArray[np.int64],
+    capacities: NDArray[np.int64],
+    *,
+    units_per_core: int,
+    semaphores: int,
+    queue_depth: int,
+    sync_cycles: int,
+    traced: bool,
+) -> tuple[
+    int,
+    NDArray[np.int64],
+    NDArray[np.int64],
+    NDArray[np.int64],
+    NDArray[np.int64],
+]:
+    """Run the clock over a program as the flat tables of `mcc.runtime.clock.Tables`.
+
+    Returns:
+        Cycles (-1 for a deadlock), busy cycles of units, busy cycles of resources, records (four
+        numbers each), and the instruction at which each core stopped (-1 where it halted).
+    """
+
+@final
+class PackedAnalog:
+    """Conductances of a tile, made ready for `analog_product`."""
+
+    @property
+    def rows(self) -> int:
+        """Rows of the tile."""
+    @property
+    def cols(self) -> int:
+        """Columns of weights."""
+    @property
+    def groups(self) -> int:
+        """Groups of rows that are driven one after another."""
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the packed conductances take."""
+
+def pack_analog(
+    weights: NDArray[np.float32],
+    variances: NDArray[np.float32] | None,
+    *,
+    slices: int,
+    bits_per_cell: int,
+    active_rows: int,
+    flipped: NDArray[np.bool_] | None = None,
+) -> PackedAnalog:
+    """Make the conductances of a tile ready for `analog_product`.
+
+    Args:
+        weights: Conductances in units of one digit (rows, cols * slices), those of a weight side by
+            side with the lowest slice first; at most 16 significant bits, so that their products
+            with drives are exact.
+        variances: Variance of one read of each, at most 8 significant bits; None without noise.
+        slices: Digits of a weight.
+        bits_per_cell: Bits of a digit, 1 to 4.
+        active_rows: Rows of one analog sum. Groups start at row 0; the last one may be shorter.
+        flipped: Columns that hold the complement of their digits (groups, cols * slices); the
+            product is corrected to that of the digits they stand for.
+    """
+
+def analog_product(
+    codes: NDArray[np.uint8] | NDArray[np.int8],
+    tile: PackedAnalog,
+    *,
+    input_bits: int,
+    dac_bits: int,
+    sign_magnitude: bool,
+    shift: int,
+    low: int,
+    high: int,
+    seed: int = 0,
+    place: int = 0,
+    event: int = 0,
+    sample: int = 0,
+    positions: int = 1,
+    threads: int = 1,
+    level: str | None = None,
+) -> NDArray[np.int32]:
+    """Multiply as an array of real cells does; `mcc.runtime.analog_oracle` is its twin.
+
+    An analog sum of one row group, phase and column is the float32 sum of its drives times
+    weights, row after row, plus a normal number times the root of the sum of squared drives times
+    variances. It becomes `clip(floor(sum / 2**shift + 1/2), low, high) * 2**shift`; these are
+    shifted and added in int32. Phases are those of `mcc.ir.hardware.phases`.
+
+    Args:
+        codes: Inputs (batch, rows), with any strides; `positions` after each other are one sample.
+        tile: The packed conductances of the tile.
+        input_bits: Bits of a code, 1 to 8.
+        dac_bits: Bits of a phase, 1 to 8.
+        sign_magnitude: Whether signed codes are driven by sign and magnitude, not in two's
+            complement.
+        shift: Logarithm of the converter's step.
+        low: Lowest code of the converter.
+        high: Highest code of the converter.
+        seed: Key of the random numbers.
+        place: Last word of their counters.
+        event: Second word of their counters.
+        sample: Third word of their counters, for the first sample.
+        positions: Inputs of a sample.
+        threads: Threads to compute with.
+        level: Instruction set to use.
+
+    Returns:
+        The sums (batch, cols).
+    """
+
+def random_words(
+    *,
+    seed: int,
+    place: int,
+    event: int,
+    sample: int,
+    first: int,
+    count: int,
+    level: str | None = None,
+) -> NDArray[np.uint32]:
+    """Return the words (count, 4) of Philox 4x32-10 for counters (first + i, event, sample, place)."""
+
+def random_normals(
+    *,
+    seed: int,
+    place: int,
+    event: int,
+    sample: int,
+    first: int,
+    count: int,
+    level: str | None = None,
+) -> NDArray[np.float32]:
+    """Return normal numbers (count, 4) made of the words of `random_words`."""
