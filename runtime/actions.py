@@ -73,6 +73,12 @@ class State:
     observer: Observer | None = None
     first_sample: int = 0
 
+    def select(self, rows: slice) -> None:
+        """Let the memories hold these samples, as many as they were made for or fewer."""
+        self.first_sample = rows.start
+        for memory in (self.buffer, *self.memories):
+            memory.batch = rows.stop - rows.start
+
 
 @final
 class Actions:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mcc.ir.diagnostics import MccError, error
-from mcc.ir.program import Program
+from mcc.ir.program import Program, trip_counts
 from mcc.ir.program.instructions import (
     EndLoop,
     Halt,
@@ -30,6 +31,8 @@ MEMORY_LIMIT = 1 << 30
 """Bytes that the memories of all samples of a chunk may take together."""
 
 Tensors = Mapping[str, NDArray[Any]]
+Progress = Callable[[float], None]
+"""Is told a fraction between 0 and 1."""
 
 
 @final
@@ -60,6 +63,7 @@ class Executor:
         observer: Observer | None = None,
         order: int | None = None,
         fill: int = 0,
+        progress: Progress | None = None,
     ) -> dict[str, NDArray[Any]]:
         """Run the program on every sample.
 
@@ -68,6 +72,7 @@ class Executor:
             observer: Is told of all codes and sums.
             order: Seed of the order of turns; None for that of the numbers of the cores.
             fill: Byte that memories hold at the start.
+            progress: Is told now and then which fraction of the work is done.
 
         Returns:
             Every output of the program, `(samples, *shape)`.
@@ -86,14 +91,14 @@ class Executor:
         }
         for first in range(0, samples, chunk):
             rows = slice(first, min(first + chunk, samples))
-            for memory in (state.buffer, *state.memories):
-                memory.batch = rows.stop - first
+            state.select(rows)
             for region in self._program.inputs:
                 tensor(state.buffer, region)[...] = feeds[region.name][rows]
-            state.first_sample = first
             self._arrays.start(first)
             with np.errstate(all="ignore"):
-                turns.run()
+                for part in turns.run():
+                    if progress is not None:
+                        progress((first + part * (rows.stop - first)) / samples)
             for region in self._program.outputs:
                 outputs[region.name][rows] = tensor(state.buffer, region)
         return outputs
@@ -125,6 +130,18 @@ def bytes_per_sample(program: Program) -> int:
 
 
 @final
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """An instruction, ready to be executed."""
+
+    instruction: Instruction
+    action: Action | None = None
+    """For data work."""
+    window: Window | None = None
+    """For messages: what is sent, or where it goes."""
+
+
+@final
 class _Turns:
     """Lets the cores run in turn until all have ended."""
 
@@ -135,9 +152,11 @@ class _Turns:
         self._semaphores: list[int] = []
         self._messages: dict[tuple[int, int], NDArray[Any]] = {}
         self._cores = [self._prepared(core) for core in range(len(state.program.cores))]
+        self._work = sum(sum(trip_counts(core)) for core in state.program.cores)
 
-    def run(self) -> None:
-        """Run every core from its first instruction to its `halt`."""
+    def run(self) -> Iterator[float]:
+        """Run every core from its first instruction to its `halt`; yield the fraction done."""
+        self._done = 0
         self._semaphores = [0] * self._state.program.semaphores
         self._messages.clear()
         live = {core: self._core(core) for core in range(len(self._cores))}
@@ -155,35 +174,40 @@ class _Turns:
                     waiting[core] = blocked
             if live and self._done == before:
                 raise _deadlock(waiting)
+            yield min(self._done / self._work, 1.0) if live else 1.0
 
-    def _prepared(self, core: int) -> list[Action | Window | None]:
-        """Return what data work, messages and the others need for every instruction."""
+    def _prepared(self, core: int) -> list[_Step]:
+        """Return the instructions of a core with what they need to be executed."""
         actions = Actions(self._state, core)
-        found: list[Action | Window | None] = []
+        found: list[_Step] = []
         for index, it in enumerate(self._state.program.cores[core]):
             match it:
                 case Send():
-                    found.append(actions.local(it.source))
+                    found.append(_Step(it, window=actions.local(it.source)))
                 case Recv():
-                    found.append(actions.local(it.result))
+                    found.append(_Step(it, window=actions.local(it.result)))
                 case Loop() | EndLoop() | Post() | Wait() | Halt():
-                    found.append(None)
+                    found.append(_Step(it))
                 case _:
-                    found.append(actions.action(index, it))
+                    found.append(_Step(it, action=actions.action(index, it)))
         return found
 
     def _core(self, core: int) -> Iterator[Instruction]:
         """Run a core; yield the instruction at which it must wait."""
-        instructions = self._state.program.cores[core]
+        steps = self._cores[core]
         counters: list[int] = []
         loops: list[tuple[int, int]] = []
         index = 0
         while True:
-            it, prepared = instructions[index], self._cores[core][index]
+            step = steps[index]
             index += 1
-            match it:
-                case Loop():
-                    loops.append((index, it.count))
+            self._done += 1
+            if step.action is not None:
+                step.action(counters)
+                continue
+            match step.instruction:
+                case Loop(count=count):
+                    loops.append((index, count))
                     counters.append(0)
                 case EndLoop():
                     counters[-1] += 1
@@ -193,40 +217,35 @@ class _Turns:
                         loops.pop()
                         counters.pop()
                 case Halt():
-                    self._done += 1
                     return
-                case Post() | Wait() | Send() | Recv():
-                    yield from self._meet(core, it, prepared, counters)
                 case _:
-                    assert callable(prepared)
-                    prepared(counters)
-            self._done += 1
+                    self._done -= 1
+                    yield from self._meet(core, step, counters)
+                    self._done += 1
 
-    def _meet(
-        self, core: int, it: Instruction, prepared: Action | Window | None, counters: list[int]
-    ) -> Iterator[Instruction]:
+    def _meet(self, core: int, step: _Step, counters: list[int]) -> Iterator[Instruction]:
         """Execute an instruction that concerns other cores."""
-        match it:
-            case Post():
-                self._semaphores[it.semaphore] += 1
-            case Wait():
-                while self._semaphores[it.semaphore] < it.count:
-                    yield it
-                self._semaphores[it.semaphore] -= it.count
-            case Send():
-                assert isinstance(prepared, Window)
-                self._messages[core, it.core] = prepared.at(counters)
+        match step.instruction:
+            case Post(semaphore=semaphore):
+                self._semaphores[semaphore] += 1
+            case Wait(semaphore=semaphore, count=count):
+                while self._semaphores[semaphore] < count:
+                    yield step.instruction
+                self._semaphores[semaphore] -= count
+            case Send(core=other):
+                assert step.window is not None
+                self._messages[core, other] = step.window.at(counters)
                 self._done += 1
-                while (core, it.core) in self._messages:
-                    yield it
+                while (core, other) in self._messages:
+                    yield step.instruction
+            case Recv(core=other):
+                assert step.window is not None
+                while (other, core) not in self._messages:
+                    yield step.instruction
+                result = step.window.at(counters)
+                result[...] = self._messages.pop((other, core)).reshape(result.shape)
             case _:
-                assert isinstance(it, Recv)
-                assert isinstance(prepared, Window)
-                while (it.core, core) not in self._messages:
-                    yield it
-                message = self._messages.pop((it.core, core))
-                result = prepared.at(counters)
-                result[...] = message.reshape(result.shape)
+                raise AssertionError(f"{step.instruction.MNEMONIC} has no action")
 
 
 def _samples(program: Program, feeds: Tensors) -> int:

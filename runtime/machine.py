@@ -13,7 +13,7 @@ from mcc.ir.program import Program
 from mcc.runtime.arrays import Fidelity, ProgrammedArrays
 from mcc.runtime.costs import Costs, costs_of
 from mcc.runtime.cycles import Cycles
-from mcc.runtime.executor import Executor
+from mcc.runtime.executor import Executor, Progress
 from mcc.runtime.host import HostGraphs
 from mcc.runtime.observation import Observer
 
@@ -81,6 +81,7 @@ class Machine:
         feeds: Mapping[str, NDArray[Any]],
         observer: Observer | None = None,
         trace: bool = False,
+        progress: Progress | None = None,
     ) -> Run:
         """Run samples.
 
@@ -88,11 +89,12 @@ class Machine:
             feeds: Every input of the program by name, `(samples, *shape)`.
             observer: Is told of all codes and sums.
             trace: Whether to keep start and end of every instruction.
+            progress: Is told now and then which fraction of the work is done.
 
         Raises:
             MccError: An input is missing or has another form, or the host fails.
         """
-        outputs = self._executor.run(feeds, observer)
+        outputs = self._executor.run(feeds, observer, progress=progress)
         samples = len(next(iter(feeds.values()))) if self.program.inputs else 1
         costs = costs_of(self.program, trace=True) if trace else self.costs
         joules = costs.joules.times(samples)

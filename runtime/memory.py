@@ -30,15 +30,6 @@ class Memory:
         self.batch = batch
         self.rows = np.zeros((batch, pitch(size)), np.uint8)
 
-    def resize(self, batch: int) -> None:
-        """Go on with the first `batch` samples of those that the memory was made for."""
-        assert batch <= len(self.rows)
-        self.batch = batch
-
-    def fill(self, byte: int) -> None:
-        """Set every byte, so that a test sees reads of what nobody wrote."""
-        self.rows[:] = byte
-
     def window(self, stream: Stream) -> Window:
         """Return the elements of a stream, for all samples and any loop counters."""
         return Window(self, stream)
@@ -52,7 +43,18 @@ class Memory:
 class Window:
     """A stream laid over a memory."""
 
-    __slots__ = ("_base", "_dtype", "_high", "_low", "_memory", "_shape", "_steps", "_strides")
+    __slots__ = (
+        "_base",
+        "_dtype",
+        "_high",
+        "_low",
+        "_memory",
+        "_shape",
+        "_steps",
+        "_strides",
+        "_view",
+        "_viewed",
+    )
 
     def __init__(self, memory: Memory, stream: Stream) -> None:
         """Lay `stream` over `memory`."""
@@ -63,6 +65,8 @@ class Window:
         self._shape = stream.shape
         self._strides = (pitch(memory.size), *(stride for _, stride in stream.dims))
         self._low, self._high = stream.span
+        self._viewed = (-1, -1)
+        self._view: NDArray[Any] = memory.rows
 
     def at(self, counters: Sequence[int]) -> NDArray[Any]:
         """Return the view `(batch, *counts)` in the iteration `counters` of the loops around.
@@ -74,6 +78,8 @@ class Window:
         for step, counter in zip(self._steps, counters, strict=False):
             address += step * counter
         memory = self._memory
+        if self._viewed == (address, memory.batch):
+            return self._view
         if address + self._low < 0 or address + self._high > memory.size:
             first, last = address + self._low, address + self._high
             raise error(
@@ -81,4 +87,6 @@ class Window:
                 f"bytes {first} to {last} of the {memory.name}, which has {memory.size}",
             )
         shape = (memory.batch, *self._shape)
-        return np.ndarray(shape, self._dtype, memory.rows, address, self._strides)
+        self._view = np.ndarray(shape, self._dtype, memory.rows, address, self._strides)
+        self._viewed = (address, memory.batch)
+        return self._view

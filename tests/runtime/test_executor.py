@@ -248,6 +248,14 @@ def test_chunks_of_samples_do_not_mix(limit: int, fill: int) -> None:
     assert np.array_equal(found, x + np.arange(8, dtype=np.float32))
 
 
+def test_progress_goes_from_nothing_to_all() -> None:
+    told: list[float] = []
+    run(ring(4, 5), samples(7), memory_limit=1, progress=told.append)
+    assert len(told) > 7
+    assert told == sorted(told)
+    assert told[-1] == 1.0
+
+
 def test_a_small_limit_makes_small_chunks() -> None:
     code = accumulator()
     executor = Executor(code, ProgrammedArrays(code, Fidelity.EXACT), HostGraphs(()), 5000)
