@@ -34,9 +34,11 @@ class PassContext:
         help: str = "",
         severity: Severity = Severity.NOTE,
     ) -> None:
-        """Add a finding, at the source location of `node`."""
+        """Add a finding, at the source location of `node`, unless it is there already."""
         location = NOWHERE if node is None else location_of(node)
-        self.findings.append(Diagnostic(code, message, help, location, severity))
+        finding = Diagnostic(code, message, help, location, severity)
+        if finding not in self.findings:
+            self.findings.append(finding)
 
 
 @dataclass(frozen=True)

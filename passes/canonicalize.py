@@ -37,6 +37,7 @@ class Canonicalize(Pass):
         """Rewrite; what stays as it is for a reason becomes a finding."""
         network = prepare_network(network)
         fold_constants(network, context)
+        remove_dead_code(network)
         remove_noops(network, context)
         lower_pools(network, context)
         lower_products(network, context)

@@ -208,7 +208,10 @@ def _vector(c: ir.Value | None, beta: float, cols: int) -> Array | None:
 
 
 def _add_scaled(edit: Editor, node: ir.Node, y: ir.Value, c: ir.Value, beta: float) -> ir.Value:
-    if beta != 1.0:
+    array = constant_of(c)
+    if array is not None:
+        c = edit.constant((array * np.float64(beta)).astype(np.float32), f"{node.name}.offset")
+    elif beta != 1.0:
         factor = edit.constant(np.float32(beta), f"{node.name}.beta")
         c = edit.standard("Mul", [c, factor], before=node, name=f"{node.name}/scale")
     return edit.standard("Add", [y, c], before=node, name=f"{node.name}/add")
