@@ -55,7 +55,7 @@ class Executor:
 
     def chunk(self, samples: int) -> int:
         """Return how many samples are worked on at once."""
-        return min(samples, max(1, self._limit // bytes_per_sample(self._program)))
+        return max(1, min(samples, self._limit // bytes_per_sample(self._program)))
 
     def run(
         self,
@@ -64,6 +64,7 @@ class Executor:
         order: int | None = None,
         fill: int = 0,
         progress: Progress | None = None,
+        first_sample: int = 0,
     ) -> dict[str, NDArray[Any]]:
         """Run the program on every sample.
 
@@ -73,6 +74,7 @@ class Executor:
             order: Seed of the order of turns; None for that of the numbers of the cores.
             fill: Byte that memories hold at the start.
             progress: Is told now and then which fraction of the work is done.
+            first_sample: Number of the first sample, on which its read noise depends.
 
         Returns:
             Every output of the program, `(samples, *shape)`.
@@ -94,7 +96,7 @@ class Executor:
             state.select(rows)
             for region in self._program.inputs:
                 tensor(state.buffer, region)[...] = feeds[region.name][rows]
-            self._arrays.start(first)
+            self._arrays.start(first_sample + first)
             with np.errstate(all="ignore"):
                 for part in turns.run():
                     if progress is not None:

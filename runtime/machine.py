@@ -82,6 +82,7 @@ class Machine:
         observer: Observer | None = None,
         trace: bool = False,
         progress: Progress | None = None,
+        first_sample: int = 0,
     ) -> Run:
         """Run samples.
 
@@ -90,12 +91,14 @@ class Machine:
             observer: Is told of all codes and sums.
             trace: Whether to keep start and end of every instruction.
             progress: Is told now and then which fraction of the work is done.
+            first_sample: Number of the first sample; read noise depends on the numbers, so that
+                samples give the same whether they are run together or in parts.
 
         Raises:
             MccError: An input is missing or has another form, or the host fails.
         """
-        outputs = self._executor.run(feeds, observer, progress=progress)
-        samples = len(next(iter(feeds.values()))) if self.program.inputs else 1
+        outputs = self._executor.run(feeds, observer, progress=progress, first_sample=first_sample)
+        samples = len(feeds[self.program.inputs[0].name]) if self.program.inputs else 1
         costs = costs_of(self.program, trace=True) if trace else self.costs
         joules = costs.joules.times(samples)
         return Run(

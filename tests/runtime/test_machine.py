@@ -17,6 +17,7 @@ from mcc.runtime.machine import Machine
 from mcc.runtime.observation import Collector
 from mcc.runtime.trace import trace_text
 from tests.linear_program import (
+    COLS,
     ROWS,
     STRIP,
     STRIPS,
@@ -59,7 +60,9 @@ def test_a_sample_does_not_depend_on_the_others() -> None:
     feeds = inputs(4)
     together = machine.run(feeds).outputs["y"]
     first = machine.run({"x": feeds["x"][:1]}).outputs["y"]
-    assert np.array_equal(together[:1], first)
+    rest = machine.run({"x": feeds["x"][1:]}, first_sample=1).outputs["y"]
+    assert np.array_equal(together, np.concatenate([first, rest]))
+    assert machine.run({"x": feeds["x"][:0]}).outputs["y"].shape == (0, 12, COLS)
 
 
 def test_costs_do_not_depend_on_the_data_and_add_up() -> None:
