@@ -9,7 +9,7 @@ from typing import ClassVar, TypeAlias, final
 
 import onnx_ir as ir
 
-from mcc.ir.diagnostics import Severity, error, nearest
+from mcc.ir.diagnostics import EXIT_BUDGET, Severity, error, nearest
 from mcc.ir.network import Contract, Conv, Linear, Network, Placement, Stage, Unit, place
 from mcc.passes.base import Pass, PassContext
 from mcc.passes.observers import Extremes, Observer
@@ -25,7 +25,7 @@ from mcc.passes.quantize_arithmetic import (
     observe,
 )
 from mcc.passes.quantize_calibration import observe_values
-from mcc.passes.quantize_change import measure_change
+from mcc.passes.quantize_change import Change, measure_change
 from mcc.passes.quantize_rewrite import PerToken, Rewriter
 
 _Accepted: TypeAlias = list[ir.Node]
@@ -79,16 +79,26 @@ class Quantize(Pass):
         before = network.clone()
         accepted = self._choose(network, context)
         mappings = self._calibrate(network, accepted, context)
+        # Rewriting a contraction may rename the input of the next one: look all of them up first.
+        plan = [(node, mappings[self._key(node)]) for node in accepted]
         rewriter = Rewriter(network.graph, self.weight_bits, self.clipping)
-        for node in accepted:
-            rewriter.rewrite(node, mappings[self._key(node)])
+        for node, mapping in plan:
+            rewriter.rewrite(node, mapping)
         change = measure_change(before, network, context.calibration)
         context.report("quantization-change", f"quantized {len(accepted)} contractions: {change}")
+        self._check_budget(change)
         return network
 
     def bound(self, before: Network, after: Network) -> float:
         """Return the budget."""
         return math.inf if self.budget is None else self.budget
+
+    def _check_budget(self, change: Change) -> None:
+        if self.budget is None or change.relative <= self.budget:
+            return
+        message = f"quantize: {change}; the budget is {100 * self.budget:.3g} %"
+        help = "raise the budget, use more bits, or keep the worst layers in float"
+        raise error("budget-missed", message, help, exit_code=EXIT_BUDGET)
 
     def _check_options(self) -> None:
         check_bits("weight_bits", self.weight_bits)

@@ -247,3 +247,23 @@ def test_what_is_not_used_any_more_is_gone_and_the_source_is_untouched() -> None
     assert kinds == [Quantize.OP_TYPE, IntegerConv.OP_TYPE, Dequantize.OP_TYPE]
     scale = Dequantize.of(network.graph[2]).scale
     assert shape_of(scale) == (1, 4, 1, 1)
+
+
+@pytest.mark.parametrize("outputs", [("y",), ("h", "y")])
+def test_contractions_may_follow_each_other_directly(outputs: tuple[str, ...]) -> None:
+    x = value("x", (1, 6))
+    first = Linear(x=x, weight=constant("w0", draw((6, 5)))).build("first", "h")
+    second = Linear(x=first.outputs[0], weight=constant("w1", draw((5, 4)))).build("second", "y")
+    made = {node.outputs[0].name: node.outputs[0] for node in (first, second)}
+    graph = ir.Graph(
+        [x],
+        [made[name] for name in outputs],
+        nodes=[first, second],
+        initializers=[item for item in (first.inputs[1], second.inputs[1]) if item],
+        opset_imports={"": 20, "mcc": 1},
+        name="test",
+    )
+    network = set_stage(ir.Model(graph, ir_version=10), Stage.CANONICAL)
+    result = quantized(network, "", [{"x": draw((1, 6))}])
+    assert tuple(item.name for item in result.graph.outputs) == outputs
+    assert sum(IntegerLinear.matches(node) for node in result.graph) == 2

@@ -194,6 +194,8 @@ def test_budget() -> None:
     with pytest.raises(MccError) as problem:
         quantize(network, feeds, "budget=0.05 weight_bits=2")
     assert problem.value.exit_code == EXIT_BUDGET
+    assert [item.code for item in problem.value.diagnostics] == ["budget-missed"]
+    assert "on 4 calibration samples; the budget is 5 %" in str(problem.value)
 
 
 @pytest.mark.parametrize("observer", Observer)
