@@ -18,7 +18,7 @@ from mcc.ir.hardware import Target
 from mcc.ir.hardware.encoding import physical_columns
 from mcc.ir.network.operators import Conv, IntegerConv, IntegerLinear, Linear
 from mcc.ir.network.placement import Placement, Unit
-from mcc.ir.network.values import constant_of, dtype_of, is_constant, shape_of, static_shape
+from mcc.ir.network.values import constant_of, dtype_of, is_constant, shape_of
 from mcc.passes.quantize_arithmetic import INT32_MAX, largest_sum
 from mcc.passes.tile_blocks import Extent, tile_count
 
@@ -209,12 +209,6 @@ def accepted(node: ir.Node, demand: Demand) -> Placement:
         percent, macros = fill(extent, demand)
         size = f"{size}, {percent:.2g} % of {macros} macros"
     return Placement(Unit.CROSSBAR, "An integer contraction with a constant weight.", size)
-
-
-def positions(node: ir.Node) -> int:
-    """Count the vectors that a contraction multiplies by its matrix."""
-    result = static_shape(node.outputs[0]) or ()
-    return math.prod(result) // max(extent_of(node).cols, 1)
 
 
 def _weight(node: ir.Node) -> np.ndarray:
