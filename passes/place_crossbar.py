@@ -140,7 +140,7 @@ def fills_array(node: ir.Node, demand: Demand) -> str | None:
     percent, macros = fill(extent_of(node), demand)
     if percent >= demand.minimum_fill:
         return None
-    return f"{percent:.2g} % of {macros} macros, less than {demand.minimum_fill:g} %"
+    return f"{_share(percent, macros)}, less than {demand.minimum_fill:g} %"
 
 
 CONDITIONS: tuple[Condition, ...] = (
@@ -207,8 +207,12 @@ def accepted(node: ir.Node, demand: Demand) -> Placement:
     size = f"{extent.rows} x {extent.cols}"
     if demand.target is not None:
         percent, macros = fill(extent, demand)
-        size = f"{size}, {percent:.2g} % of {macros} macros"
+        size = f"{size}, {_share(percent, macros)}"
     return Placement(Unit.CROSSBAR, "An integer contraction with a constant weight.", size)
+
+
+def _share(percent: float, macros: int) -> str:
+    return f"{percent:.3g} % of {macros} macro{'' if macros == 1 else 's'}"
 
 
 def _weight(node: ir.Node) -> np.ndarray:

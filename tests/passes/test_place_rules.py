@@ -215,7 +215,7 @@ def test_contractions_refused_by_value() -> None:
         crossbar.finite_weight: (spoiled, Demand(), "1 of 3"),
         crossbar.sums_fit_int32: (tall, Demand(), "70000 rows"),
         crossbar.weight_fits_macro: (node, Demand(target=narrow), "14 of 8 columns"),
-        crossbar.fills_array: (node, Demand(target=small, minimum_fill=1.0), "% of 1 macros"),
+        crossbar.fills_array: (node, Demand(target=small, minimum_fill=1.0), "% of 1 macro"),
     }
     assert set(cases) == conditions
     for condition, (case, demand, measured) in cases.items():

@@ -182,7 +182,7 @@ def test_layers_that_fill_too_little_stay_on_the_host() -> None:
     network = layers(np.ones((4, 3)))
     result, context = quantize(network, samples(1, 4), "minimum_fill=1", "rram40nm")
     assert not integers(result)
-    assert "% of 1 macros, less than 1 %" in context.findings[0].message
+    assert "% of 1 macro, less than 1 %" in context.findings[0].message
     taken, _ = quantize(network, samples(1, 4), "minimum_fill=0.001", "rram40nm")
     assert len(integers(taken)) == 1
 
