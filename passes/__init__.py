@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from mcc.passes.arguments import format_pass, parse_pipeline
 from mcc.passes.base import Pass, PassContext
-from mcc.passes.pipeline import Hook, Outcome, Step, run_pipeline
+from mcc.passes.pipeline import Hook, Outcome, Step, certify, run_pipeline
 
 __all__ = [
     "DEFAULT_PIPELINE",
@@ -16,6 +16,7 @@ __all__ = [
     "Pass",
     "PassContext",
     "Step",
+    "certify",
     "format_pass",
     "parse_passes",
     "run_pipeline",

@@ -218,22 +218,18 @@ class _Widener:
         axes, cols = len(outputs), len(kernel)
         pads = (0, 0, *window.pads[:axes], 0, 0, *window.pads[axes:])
         padded = self._add("Pad", [self._wide(x, node), self._integers(*pads)], node)
-        each = self._integers(batch, group, channels // group, int(np.prod(outputs)))
         matrices = kernel.reshape(group, cols // group, channels // group, -1)
+        each = self._integers(batch, group, channels // group, int(np.prod(outputs)))
         taps = list(itertools.product(*(range(extent) for extent in window.kernel)))
         step = max(1, _BLOCK_BYTES // (8 * channels * int(np.prod(outputs))))
         total: ir.Value | None = None
         for first in range(0, len(taps), step):
-            parts = [
-                self._add(
-                    "Reshape", [self._shifted(padded, tap, window, outputs, node), each], node
-                )
+            shifted = (
+                self._shifted(padded, tap, window, outputs, node)
                 for tap in taps[first : first + step]
-            ]
-            columns = self._add("Concat", parts, node, axis=2)
-            block = np.moveaxis(matrices[..., first : first + step], 3, 2)
-            matrix = self._constant(block.reshape(group, cols // group, -1))
-            product = self._add("MatMul", [matrix, columns], node)
+            )
+            parts = [self._add("Reshape", [part, each], node) for part in shifted]
+            product = self._block(parts, matrices[..., first : first + step], node)
             total = product if total is None else self._add("Add", [total, product], node)
         assert total is not None
         result = self._add("Reshape", [total, self._integers(batch, cols, *outputs)], node)
@@ -242,6 +238,12 @@ class _Widener:
             column = self._add("Reshape", [self._wide(bias, node), shape], node)
             result = self._add("Add", [result, column], node)
         self._replace(node, result)
+
+    def _block(self, parts: list[ir.Value], matrices: Array, node: ir.Node) -> ir.Value:
+        """Multiply the inputs of some taps with their part of the kernel, and sum them up."""
+        group, cols = matrices.shape[:2]
+        matrix = self._constant(np.moveaxis(matrices, 3, 2).reshape(group, cols, -1))
+        return self._add("MatMul", [matrix, self._add("Concat", parts, node, axis=2)], node)
 
     def _shifted(
         self,
