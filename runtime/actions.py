@@ -9,6 +9,7 @@ from typing import Any, Protocol, final
 import numpy as np
 from numpy.typing import NDArray
 
+from mcc.ir.diagnostics import error
 from mcc.ir.program import HostCall, Program, Region, Stream
 from mcc.ir.program.instructions import (
     Binary,
@@ -177,8 +178,7 @@ class Actions:
 
     def _fill(self, it: Fill) -> Action:
         result = self.local(it.result)
-        dtype = it.result.dtype.numpy
-        value = np.array(it.value if dtype.kind == "f" else round(it.value)).astype(dtype)
+        value = number(it.value, it.result.dtype.numpy)
 
         def act(counters: Counters) -> None:
             result.at(counters)[...] = value
@@ -216,6 +216,21 @@ class Actions:
             first = self._state.first_sample
             seen = Observation(self._core, index, node, tuple(counters), kind, first, values)
             self._state.observer(seen)
+
+
+def number(value: float, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return a value rounded to a type.
+
+    Raises:
+        MccError: `program-invalid` where an integer type does not reach so far.
+    """
+    if dtype.kind == "f":
+        with np.errstate(over="ignore"):
+            return np.array(value).astype(dtype)
+    limits = np.iinfo(np.uint8 if dtype.kind == "b" else dtype)
+    if not limits.min <= value <= limits.max:
+        raise error("program-invalid", f"{value} is no {dtype}")
+    return np.array(round(value), dtype)
 
 
 def tensor(buffer: Memory, region: Region) -> NDArray[Any]:

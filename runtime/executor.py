@@ -11,13 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcc.ir.diagnostics import MccError, error
-from mcc.ir.program import Program, trip_counts
+from mcc.ir.program import Program, Stream, trip_counts
 from mcc.ir.program.instructions import (
     EndLoop,
     Halt,
     Instruction,
     Loop,
-    Mvm,
     Post,
     Recv,
     Send,
@@ -121,12 +120,13 @@ class Executor:
 
 
 def bytes_per_sample(program: Program) -> int:
-    """Return the memory that one sample takes: what the chip uses, and the largest temporary."""
+    """Return the memory that one sample takes: what the chip uses, and room for temporaries."""
     largest = 0
     for instructions in program.cores:
         for it in instructions:
-            if isinstance(it, Mvm):
-                largest = max(largest, 3 * it.source.bytes + 2 * it.result.bytes)
+            streams = (getattr(it, name, None) for name in ("result", "source"))
+            sizes = [4 * stream.elements for stream in streams if isinstance(stream, Stream)]
+            largest = max(largest, 2 * sum(sizes))
     used = sum(pitch(size) for size in (program.buffer_bytes, *program.memory_bytes))
     return used + largest
 

@@ -143,16 +143,31 @@ def test_an_instruction_may_write_where_it_reads() -> None:
     assert np.array_equal(run(code, x), wanted)
 
 
-def test_fill_rounds_to_the_type() -> None:
+@pytest.mark.parametrize(
+    ("dtype", "value", "wanted"),
+    [
+        (I32, -7.0, -7),
+        (I32, 2.0**31 - 1, 2**31 - 1),
+        (F32, 0.1, np.float32(0.1)),
+        (F32, 1e300, np.inf),
+        (U8, 255.0, 255),
+        (DType.BOOL, 1.0, True),
+    ],
+)
+def test_fill_rounds_to_the_type(dtype: DType, value: float, wanted: float) -> None:
+    local = Stream.dense(dtype, 0, (8,))
     code = program(
-        [Fill(Stream.dense(I32, 0, (8,)), -7.0), Store(Stream.dense(I32, 512, (8,)), whole(0))],
-        outputs=(Region("y", 512, I32, (8,)),),
+        [Fill(local, value), Store(Stream.dense(dtype, 512, (8,)), local)],
+        outputs=(Region("y", 512, dtype, (8,)),),
     )
-    assert np.array_equal(run(code, samples()), np.full((3, 8), -7, np.int32))
+    assert np.array_equal(run(code, samples()), np.full((3, 8), wanted, dtype.numpy))
 
 
-def whole(base: int) -> Stream:
-    return Stream.dense(I32, base, (8,))
+@pytest.mark.parametrize(("dtype", "value"), [(I32, 2.0**31), (U8, -1.0), (I32, float("inf"))])
+def test_fill_refuses_what_the_type_does_not_reach(dtype: DType, value: float) -> None:
+    with pytest.raises(MccError, match=f"is no {dtype}") as caught:
+        run(program([Fill(Stream.dense(dtype, 0, (8,)), value)]), samples())
+    assert caught.value.diagnostics[0].code == "program-invalid"
 
 
 def ring(cores: int, rounds: int) -> Program:
