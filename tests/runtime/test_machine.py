@@ -118,3 +118,16 @@ def test_a_wrong_observation_is_noticed() -> None:
     collector = Collector(wrong, 1)
     with pytest.raises(ValueError, match="two values"):
         Machine(program(small_target(), values)).run(feeds, collector)
+
+
+def test_what_was_never_observed_is_noticed() -> None:
+    feeds = inputs(1)
+    more = places() | {(1, 0): Place("other", (1,), Stream.dense(U8, 0, (1,)))}
+    collector = Collector(more, 1)
+    Machine(program(small_target(), layer())).run(feeds, collector)
+    with pytest.raises(ValueError, match="not every element of other"):
+        collector.values()
+    fewer = {at: place for at, place in places().items() if place.value == "sums"}
+    collector = Collector(fewer, 1)
+    Machine(program(small_target(), layer())).run(feeds, collector)
+    assert collector.unplaced == {"layer"}
