@@ -29,6 +29,11 @@ from mcc.runtime.observation import Observer
 MEMORY_LIMIT = 1 << 30
 """Bytes that the memories of all samples of a chunk may take together."""
 
+NEAR_BYTES = 1 << 24
+"""Bytes that stay near the processor: a chunk takes no more, but for few samples."""
+FEW_SAMPLES = 32
+"""Samples over which the cost of interpreting an instruction is spread well enough."""
+
 Tensors = Mapping[str, NDArray[Any]]
 Progress = Callable[[float], None]
 """Is told a fraction between 0 and 1."""
@@ -54,7 +59,9 @@ class Executor:
 
     def chunk(self, samples: int) -> int:
         """Return how many samples are worked on at once."""
-        return max(1, min(samples, self._limit // bytes_per_sample(self._program)))
+        each = bytes_per_sample(self._program)
+        wanted = max(FEW_SAMPLES, NEAR_BYTES // each)
+        return max(1, min(samples, wanted, self._limit // each))
 
     def run(
         self,
