@@ -35,8 +35,8 @@ def capture(
     Args:
         source: An `nn.Module`, `ExportedProgram`, `torch.fx.GraphModule`, ONNX model (of onnx or
             onnx_ir), or a path to a `.pt`, `.pth`, `.pt2` or `.onnx` file. It is left as it is.
-        example_inputs: A tuple of the positional arguments, one tensor or array, or a mapping
-            from the names of the arguments.
+        example_inputs: A tuple or list of the positional arguments, one tensor or array, or a
+            mapping from the names of the arguments.
         kwargs: Arguments by keyword.
         input_shapes: Shapes of inputs for which no example is given, by name.
         module_factory: What builds the module of a state dict: a function or `pkg.mod:function`.

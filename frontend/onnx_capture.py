@@ -13,7 +13,7 @@ from onnx_ir.passes import common
 from mcc.frontend.capture import Capture, note
 from mcc.frontend.certify import certify
 from mcc.frontend.onnx_checks import check_model
-from mcc.frontend.onnx_inputs import example_inputs, input_types
+from mcc.frontend.onnx_inputs import example_inputs, tensor_types
 from mcc.frontend.onnx_opset import upgrade
 from mcc.frontend.onnx_shapes import dims_of, fix_shapes
 from mcc.frontend.request import Request
@@ -50,12 +50,13 @@ def capture_model(model: ir.Model, request: Request, file: str) -> Capture:
         MccError: The network is refused, with every reason that was found.
     """
     check_model(model, file)
+    common.TopologicalSortPass()(model)
     common.RemoveInitializersFromInputsPass()(model)
-    types = input_types(model)
+    types = tensor_types(model.graph.inputs, "input-unsupported")
     examples = example_inputs(model, types, request)
     original = _Original(ReferenceExecutor(model.clone()))
-    open_count = all(dims_of(value)[:1] == (None,) for value in model.graph.inputs)
-    samples, found = _samples(original, list(examples.values()), open_count)
+    single = all(dims_of(value)[:1] == (1,) for value in model.graph.inputs)
+    samples, found = _samples(original, list(examples.values()), single)
     inputs = list(examples.values())
     runs = split(inputs) if samples else [inputs]
     opset = model.graph.opset_imports.get("", model.graph.opset_imports.get("ai.onnx", 0))
@@ -91,14 +92,12 @@ class _Original:
 
 
 def _samples(
-    original: _Original, inputs: list[Array], open_count: bool
+    original: _Original, inputs: list[Array], single: bool
 ) -> tuple[bool, list[Diagnostic]]:
     found = is_per_sample(original.run, inputs)
     if found is not None:
         return found, []
-    count = common_count(inputs)
-    one = [array[:1] for array in inputs] if count is not None else inputs
-    if not open_count and common_count(one) == 1 and common_count(original.run(one)) == 1:
+    if single and common_count(original.run([array[:1] for array in inputs])) == 1:
         text = "the model takes one sample; more are run one after another"
         return True, [note("samples-repeated", text)]
     return False, []
@@ -111,13 +110,12 @@ def _tidy(model: ir.Model, file: str) -> None:
     if own:
         common.InlinePass(criteria=lambda function: function.domain != "mcc")(model)
     common.NameFixPass()(model)
-    common.TopologicalSortPass()(model)
     model.producer_version = None
 
 
 def _signature(model: ir.Model, types: dict[str, str], samples: bool) -> Signature:
     outputs = list(model.graph.outputs)
-    kinds = input_types(model, outputs)
+    kinds = tensor_types(outputs, "output-unsupported")
     leaves = tuple(Leaf(v.name or "", kinds[v.name or ""], shape_of(v)) for v in outputs)
     structure: Structure = leaves[0]
     if len(leaves) > 1:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import onnx_ir as ir
@@ -14,19 +14,19 @@ from mcc.ir.diagnostics import Diagnostic, MccError, nearest
 from mcc.ir.signature import Array, to_array
 
 
-def input_types(model: ir.Model, values: list[ir.Value] | None = None) -> dict[str, str]:
-    """Name the element type of every input, or of `values`.
+def tensor_types(values: Sequence[ir.Value], code: str) -> dict[str, str]:
+    """Name the element type of inputs or outputs.
 
     Raises:
         MccError: One is no tensor, or of a type that the digital reference cannot compute with.
     """
     found: dict[str, str] = {}
     problems: list[Diagnostic] = []
-    for value in model.graph.inputs if values is None else values:
+    for value in values:
         name = value.name or ""
         if not isinstance(value.type, ir.TensorType) or value.shape is None:
             text = f"`{name}` is no tensor of known rank"
-            problems.append(Diagnostic("input-unsupported", text, "export it as a tensor"))
+            problems.append(Diagnostic(code, text, "export it as a tensor"))
             continue
         kind = value.type.dtype.name.lower()
         found[name] = {"float": "float32", "double": "float64"}.get(kind, kind)

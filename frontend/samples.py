@@ -32,7 +32,8 @@ def common_count(arrays: Sequence[Array]) -> int | None:
 def is_per_sample(run: Run, inputs: Sequence[Array]) -> bool | None:
     """Compare a run of several samples with a run of each of them.
 
-    A single sample is joined by a changed copy of itself.
+    The first sample is also run beside a changed copy of itself: the samples of an example may be
+    all alike.
 
     Returns:
         Nothing where the network does not run on another number of samples.
@@ -40,8 +41,13 @@ def is_per_sample(run: Run, inputs: Sequence[Array]) -> bool | None:
     count = common_count(inputs)
     if not count:
         return False
-    batch = [array[:MOST] for array in inputs] if count > 1 else [_pair(item) for item in inputs]
-    size = min(count, MOST) if count > 1 else 2
+    found = _agrees(run, [array[:MOST] for array in inputs]) if count > 1 else None
+    beside = _agrees(run, [_pair(array[:1]) for array in inputs]) if found is not False else False
+    return beside if found is None else found and beside is not False
+
+
+def _agrees(run: Run, batch: Sequence[Array]) -> bool | None:
+    size = len(batch[0])
     try:
         together = run(batch)
         single = [run([array[i : i + 1] for array in batch]) for i in range(size)]
@@ -75,5 +81,5 @@ def _pair(array: Array) -> Array:
     """Add a second sample: the same values in reverse order, so that they stay legal."""
     other = np.ascontiguousarray(array.reshape(-1)[::-1]).reshape(array.shape)
     if array.dtype.kind == "f":
-        other = (other * 0.75).astype(array.dtype)
+        other = (other * 0.75 + 0.125).astype(array.dtype)
     return np.concatenate([array, other])

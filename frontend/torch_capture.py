@@ -84,8 +84,8 @@ class _Work:
     def leaves(self) -> tuple[Leaf, ...]:
         return tuple(leaf for item in self.call.parameters for leaf in leaves_of(item.structure))
 
-    def copy(self) -> Flat:
-        duplicate = isolate(self.module)
+    def copy(self, share: bool = True) -> Flat:
+        duplicate = isolate(self.module, share)
         caches_off(duplicate)
         return Flat(duplicate, self.call)
 
@@ -136,6 +136,7 @@ def _trace(work: _Work, inputs: list[Array]) -> tuple[ExportedProgram, list[Arra
     try:
         program = work.export(shown)
     except MccError:
+        try_eager(work.copy(share=False), inputs)
         if shown is inputs:
             raise
         program, shown = work.export(inputs), inputs
@@ -206,10 +207,10 @@ def _finish(model: ir.Model, work: _Work, signature: Signature) -> Network:
 
 
 def _own_constants(model: ir.Model) -> None:
-    """Hold constants as arrays, so that no torch object lives on in the network."""
+    """Copy the constants: the user may go on training the parameters that they are."""
     for value in model.graph.initializers.values():
         if value.const_value is not None:
-            array = value.const_value.numpy()
+            array = value.const_value.numpy().copy()
             value.const_value = ir.Tensor(array, dtype=value.const_value.dtype, name=value.name)
 
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
+import traceback
 from collections.abc import Sequence
 from typing import Any, cast
 
 import onnx_ir as ir
 import torch
+from torch import fx
 from torch.export import ExportedProgram
 
 from mcc.frontend.quiet import quiet
 from mcc.frontend.sources import location_in_traceback
 from mcc.frontend.torch_effects import location_of_node, operator_name
-from mcc.frontend.torch_flat import PREFIX, Flat
-from mcc.frontend.torch_state import mutated_state
+from mcc.frontend.torch_flat import Flat
 from mcc.ir.diagnostics import NOWHERE, MccError, error
 
 OPSETS = (23, 20, 18)
@@ -49,40 +50,38 @@ def convert(program: ExportedProgram, opset: int) -> ir.Model:
                 program, dynamo=True, opset_version=opset, optimize=True, verbose=False
             )
     except Exception as problem:
-        raise _untranslated(program, problem) from problem
+        raise _untranslated(problem) from problem
     return result.model
 
 
 def _refusal(problem: Exception) -> MccError:
-    text = str(problem)
-    constant = re.search(r"Constant (\S+) is mutated in the forward", text)
-    if constant:
-        name = constant.group(1).removeprefix(PREFIX)
-        return MccError([mutated_state(name, location_in_traceback(problem.__traceback__))])
     return error(
         "capture-failed",
-        f"torch cannot export the module: {_first_line(text) or type(problem).__name__}",
+        f"torch cannot export the module: {_first_line(str(problem)) or type(problem).__name__}",
         "rewrite the construct, for example with `torch.cond` for a decision on tensor values",
         location_in_traceback(problem.__traceback__),
     )
 
 
-def _untranslated(program: ExportedProgram, problem: Exception) -> MccError:
+def _untranslated(problem: Exception) -> MccError:
     chain = _chain(problem)
-    match = next((m for item in chain if (m := re.search(r"node %(\w+) :", str(item)))), None)
-    name = match.group(1) if match else ""
-    node = next((node for node in program.graph.nodes if node.name == name), None)
+    node = next((node for item in reversed(chain) if (node := _node_at_hand(item))), None)
+    place = NOWHERE if node is None else location_of_node(node)
+    if node is not None and any(type(item).__name__ == "DispatchError" for item in chain):
+        text = f"`{operator_name(node)}` has no translation to ONNX"
+        return error("operator-untranslated", text, "write it with other operators", place)
     reason = _first_line(str(chain[-1]))
-    if node is None or not any(type(item).__name__ == "DispatchError" for item in chain):
-        place = NOWHERE if node is None else location_of_node(node)
-        text = f"torch cannot convert the program to ONNX: {reason}"
-        return error("capture-failed", text, location=place)
-    return error(
-        "operator-untranslated",
-        f"`{operator_name(node)}` has no translation to ONNX: {reason}",
-        "write it with other operators",
-        location_of_node(node),
-    )
+    text = f"torch cannot convert the program to ONNX: {reason}"
+    return error("capture-failed", text, location=place)
+
+
+def _node_at_hand(problem: BaseException) -> fx.Node | None:
+    """Find the node that torch was translating; it is a decomposed one, and on no record."""
+    found = None
+    for frame, _ in traceback.walk_tb(problem.__traceback__):
+        node = frame.f_locals.get("node")
+        found = node if isinstance(node, fx.Node) else found
+    return found
 
 
 def _chain(problem: BaseException) -> list[BaseException]:

@@ -12,8 +12,12 @@ from mcc.frontend.quiet import quiet
 from mcc.ir.diagnostics import error
 
 
-def isolate(module: torch.nn.Module) -> torch.nn.Module:
-    """Copy a module in evaluation mode; its parameters are shared, all other state is copied.
+def isolate(module: torch.nn.Module, share: bool = True) -> torch.nn.Module:
+    """Copy a module in evaluation mode.
+
+    Args:
+        module: Left as it is.
+        share: Whether the copy has the parameters of the module itself; all else is copied.
 
     Raises:
         MccError: The module cannot be copied, has no values yet, or stays in training mode.
@@ -22,7 +26,7 @@ def isolate(module: torch.nn.Module) -> torch.nn.Module:
     refuse_meta(module)
     try:
         with quiet():
-            duplicate = copy.deepcopy(module, _shared(module))
+            duplicate = copy.deepcopy(module, _shared(module, share))
     except Exception as problem:
         name = type(module).__name__
         text = f"{name} cannot be copied, and is not touched itself: {problem}"
@@ -63,13 +67,13 @@ def refuse_training(module: torch.nn.Module) -> None:
         raise error("training-mode", text, "let its `train` method pass the mode on")
 
 
-def _shared(module: torch.nn.Module) -> dict[int, Any]:
-    """Prefill the memory of `deepcopy`: parameters stand for themselves.
+def _shared(module: torch.nn.Module, share: bool) -> dict[int, Any]:
+    """Prefill the memory of `deepcopy`: shared parameters stand for themselves.
 
     Tensors that were computed, such as the weight of the older weight norm, cannot be copied by
     torch and are replaced by their values; the module computes them anew.
     """
-    memory: dict[int, Any] = {id(item): item for item in module.parameters()}
+    memory: dict[int, Any] = {id(item): item for item in module.parameters() if share}
     for part in module.modules():
         for value in vars(part).values():
             if isinstance(value, torch.Tensor) and not value.is_leaf:

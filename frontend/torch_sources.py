@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -41,7 +42,9 @@ def capture_program(program: ExportedProgram, request: Request) -> Capture:
         args, kwargs = program.example_inputs
     else:
         args, kwargs = request.arguments(names)
-    return capture_module(module, args, kwargs, repeat=True)
+    found = capture_module(module, args, kwargs, repeat=True)
+    provenance = {key: value for key, value in found.provenance.items() if key != "class"}
+    return replace(found, provenance={**provenance, "source": "exported program"})
 
 
 def argument_names(module: torch.nn.Module) -> Sequence[str]:

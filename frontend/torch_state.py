@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, cast
 
 from torch import fx
@@ -23,8 +24,14 @@ def mutations(program: ExportedProgram, inputs: tuple[str, ...]) -> list[Diagnos
         program: Left as it is.
         inputs: The user's names of the inputs, in order.
     """
-    with quiet():
-        signature = cast(Any, program).run_decompositions({}).graph_signature
+    try:
+        with quiet():
+            signature = cast(Any, program).run_decompositions({}).graph_signature
+    except RuntimeError as problem:
+        constant = re.search(r"Constant (\S+) is mutated in the forward", str(problem))
+        if constant is None:
+            raise
+        return [_mutated_constant(program, constant.group(1))]
     places = dict(zip(program.graph_signature.user_inputs, inputs, strict=True))
     kept = {
         **program.graph_signature.inputs_to_buffers,
@@ -46,6 +53,12 @@ def mutations(program: ExportedProgram, inputs: tuple[str, ...]) -> list[Diagnos
         help = f"work on a copy: `{name} = {name}.clone()`"
         found.append(Diagnostic("mutated-input", text, help, where))
     return found
+
+
+def _mutated_constant(program: ExportedProgram, target: str) -> Diagnostic:
+    owners = program.graph_signature.inputs_to_lifted_tensor_constants
+    names = [name for name, owner in owners.items() if owner == target]
+    return mutated_state(target.removeprefix(PREFIX), _first_write(program.graph, names))
 
 
 def mutated_state(name: str, where: Location = NOWHERE) -> Diagnostic:

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mcc.ir.diagnostics import MccError
+from mcc.ir.signature import (
+    Constant,
+    Group,
+    GroupKind,
+    Leaf,
+    Parameter,
+    Signature,
+    holds_torch,
+)
+
+IMAGE = Leaf("x", "float32", (1, 3))
+TOKENS = Leaf("more.ids", "int64", (1, 4))
+SIGNATURE = Signature(
+    (
+        Parameter("x", IMAGE),
+        Parameter("more", Group(GroupKind.DICT, (TOKENS, Constant(2)), ("ids", "k"))),
+        Parameter("flag", Constant(True), positional=False),
+    ),
+    Group(
+        GroupKind.NAMED_TUPLE,
+        (
+            Leaf("a", "float32", (1, 2)),
+            Group(GroupKind.LIST, (Leaf("b.0", "float32", (1,)), Constant(None))),
+        ),
+        ("a", "b"),
+        "Result",
+    ),
+    samples=True,
+)
+X = np.zeros((5, 3), np.float32)
+IDS = np.zeros((5, 4), np.int64)
+
+
+def codes_of(*args: Any, signature: Signature = SIGNATURE, **kwargs: Any) -> list[str]:
+    with pytest.raises(MccError) as caught:
+        signature.flatten_inputs(args, kwargs)
+    return [item.code for item in caught.value.diagnostics]
+
+
+def test_plain_data_round_trip() -> None:
+    data = json.loads(json.dumps(SIGNATURE.to_dict()))
+    assert Signature.from_dict(data) == SIGNATURE
+
+
+def test_inputs_are_named_in_order() -> None:
+    feeds = SIGNATURE.flatten_inputs((X, {"ids": IDS, "k": 2}), {"flag": True})
+    assert list(feeds) == ["x", "more.ids"]
+    assert feeds["x"].shape == (5, 3)
+
+
+def test_positional_inputs_may_be_named() -> None:
+    feeds = SIGNATURE.flatten_inputs((), {"more": {"k": 2, "ids": IDS}, "x": X})
+    assert list(feeds) == ["x", "more.ids"]
+
+
+def test_constants_may_be_left_out_but_not_changed() -> None:
+    assert codes_of(X, {"ids": IDS, "k": 3}, flag=False) == ["input-value", "input-value"]
+
+
+def test_all_problems_of_a_call_are_collected() -> None:
+    assert codes_of(X, X, X, size=3) == ["input-unknown", "input-unknown", "input-structure"]
+    assert codes_of({"x": 1}) == ["input-dtype", "input-missing"]
+    assert codes_of(X, {"idx": IDS, "k": 2}) == ["input-unknown", "input-missing"]
+    assert codes_of(X, {"ids": IDS, "k": 2}, x=X) == ["input-unknown"]
+
+
+@pytest.mark.parametrize(
+    ("array", "code"),
+    [
+        (np.zeros((5, 3)), "input-dtype"),
+        (np.zeros((5, 4), np.float32), "input-shape"),
+        (np.zeros(3, np.float32), "input-shape"),
+        (np.zeros((0, 3), np.float32), "input-shape"),
+        (np.zeros((4, 3), np.float32), "input-shape"),
+        (np.full((5, 3), np.nan, np.float32), "input-not-finite"),
+        (np.full((5, 3), np.inf, np.float32), "input-not-finite"),
+    ],
+)
+def test_wrong_arrays_are_refused(array: np.ndarray[Any, Any], code: str) -> None:
+    assert codes_of(array, {"ids": IDS, "k": 2}) == [code]
+
+
+def test_a_missing_sample_axis_is_told() -> None:
+    with pytest.raises(MccError, match=r"x\[None\]"):
+        SIGNATURE.flatten_inputs((X[0], {"ids": IDS, "k": 2}), {})
+
+
+def test_without_samples_shapes_are_exact() -> None:
+    fixed = Signature((Parameter("x", IMAGE),), IMAGE, samples=False)
+    assert list(fixed.flatten_inputs((X[:1],), {})) == ["x"]
+    assert codes_of(X, signature=fixed) == ["input-shape"]
+
+
+def test_feeds_by_name_offer_the_nearest_name() -> None:
+    with pytest.raises(MccError, match=r"did you mean `more\.ids`"):
+        SIGNATURE.check_feeds({"x": X, "more.id": IDS})
+
+
+def test_outputs_get_their_structure_back() -> None:
+    values = {"a": np.ones((2, 2), np.float32), "b.0": np.ones(2, np.float32)}
+    result = SIGNATURE.unflatten_outputs(values)
+    assert type(result).__name__ == "Result"
+    assert result.a is values["a"]
+    assert result.b[0] is values["b.0"]
+    assert result.b[1] is None
+
+
+def test_torch_in_gives_torch_out() -> None:
+    torch = pytest.importorskip("torch")
+    plain = Signature((Parameter("x", IMAGE),), IMAGE, samples=True)
+    assert holds_torch({"x": [torch.zeros(1)]})
+    assert not holds_torch({"x": [X]})
+    feeds = plain.flatten_inputs((torch.ones(2, 3),), {})
+    result = plain.unflatten_outputs(feeds, as_torch=True)
+    assert isinstance(result, torch.Tensor)
+    assert torch.equal(result, torch.ones(2, 3))
+    assert codes_of(torch.ones(2, 3, dtype=torch.bfloat16), signature=plain) == ["input-dtype"]
