@@ -181,12 +181,12 @@ def _convert(
             certificate = certify(network, feeds, expected, "eager execution, two calls")
         except MccError as problem:
             failures.append(problem)
-            if problem.diagnostics[0].code == "operator-untranslated":
+            if _code(problem) == "operator-untranslated":
                 break
             continue
         text = f"the network has opset {opset}: with a newer one, {_why(failures)}"
         return network, certificate, [note("opset-retry", text)] if failures else []
-    raise failures[0]
+    raise next((item for item in failures if _code(item) == "capture-differs"), failures[0])
 
 
 def _finish(model: ir.Model, work: _Work, signature: Signature) -> Network:
@@ -212,6 +212,10 @@ def _own_constants(model: ir.Model) -> None:
         if value.const_value is not None:
             array = value.const_value.numpy().copy()
             value.const_value = ir.Tensor(array, dtype=value.const_value.dtype, name=value.name)
+
+
+def _code(problem: MccError) -> str:
+    return problem.diagnostics[0].code
 
 
 def _why(failures: Sequence[MccError]) -> str:

@@ -243,6 +243,25 @@ def test_weight_norm_of_the_older_kind_is_captured() -> None:
     same_in_two_calls(module, captured, X)
 
 
+def test_eager_code_that_tracing_does_not_see_is_refused() -> None:
+    layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+    module = nn.TransformerEncoder(layer, 1).eval()
+    padding = torch.tensor([[False, False, True]] * 2)
+    with pytest.raises(MccError) as caught:
+        capture(module, (torch.randn(2, 3, 8),), kwargs={"src_key_padding_mask": padding})
+    assert caught.value.diagnostics[0].code == "capture-differs"
+
+
+def test_tied_scores_are_refused() -> None:
+    class Best(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.topk((x > -9).float(), 3).indices
+
+    (found,) = refusal(Best(), torch.randn(2, 20))
+    assert found.code == "capture-differs"
+    assert "top-k" in found.help
+
+
 TOKENS = torch.arange(12).reshape(2, 6) % 7
 TINY: dict[str, Any] = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
 
