@@ -7,7 +7,8 @@ from typing import Any, final
 
 from mcc.ir.diagnostics import Diagnostic, Severity
 from mcc.ir.network import Certificate, Network
-from mcc.ir.signature import Array, Signature
+from mcc.ir.signature import Signature
+from mcc.ir.tensors import Array
 
 
 @final

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from mcc.frontend.samples import TOLERANCE
 from mcc.ir.diagnostics import MccError, error
 from mcc.ir.network import Certificate, Contract, Evidence, Network, ReferenceExecutor, judge
-from mcc.ir.signature import Array
+from mcc.ir.tensors import Array
 
 
 def certify(

@@ -12,6 +12,7 @@ import onnx_ir as ir
 
 from mcc.frontend.capture import Capture
 from mcc.frontend.examples import InputSpec
+from mcc.frontend.request import Request
 from mcc.ir.diagnostics import error
 
 if TYPE_CHECKING:
@@ -45,13 +46,15 @@ def capture(
     Raises:
         MccError: The source is refused, with every reason that was found.
     """
-    from mcc.frontend.request import Request
-
     specs = {
         name: spec if isinstance(spec, InputSpec) else InputSpec(tuple(spec))
         for name, spec in (input_shapes or {}).items()
     }
     request = Request(example_inputs, dict(kwargs or {}), specs, module_factory, trust_pickle)
+    return _send(source, request)
+
+
+def _send(source: Source, request: Request) -> Capture:
     if isinstance(source, (str, Path)):
         from mcc.frontend.files import capture_file
 

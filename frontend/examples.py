@@ -9,7 +9,7 @@ from typing import final
 import numpy as np
 
 from mcc.ir.diagnostics import Diagnostic, MccError, error
-from mcc.ir.signature import Array
+from mcc.ir.tensors import Array
 
 DTYPES = frozenset({"float32", "float64", "int8", "int16", "int32", "int64", "uint8", "bool"})
 """Element types of inputs and outputs: those that the digital reference computes with."""

@@ -21,7 +21,9 @@ from mcc.frontend.samples import MOST, common_count, is_per_sample, split
 from mcc.frontend.sources import take_locations
 from mcc.ir.diagnostics import Diagnostic, error
 from mcc.ir.network import ReferenceExecutor, Stage, set_stage, shape_of
-from mcc.ir.signature import Array, Group, GroupKind, Leaf, Parameter, Signature, Structure
+from mcc.ir.signature import Parameter, Signature
+from mcc.ir.structure import Group, GroupKind, Leaf, Structure
+from mcc.ir.tensors import Array
 
 
 def capture_onnx(source: onnx.ModelProto | ir.Model, request: Request) -> Capture:

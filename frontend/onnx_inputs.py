@@ -11,7 +11,7 @@ from mcc.frontend.examples import DTYPES, InputSpec, make_example, refuse_bad_ex
 from mcc.frontend.onnx_shapes import Dims, dims_of
 from mcc.frontend.request import Request
 from mcc.ir.diagnostics import Diagnostic, MccError, nearest
-from mcc.ir.signature import Array, to_array
+from mcc.ir.tensors import Array, to_array
 
 
 def tensor_types(values: Sequence[ir.Value], code: str) -> dict[str, str]:

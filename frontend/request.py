@@ -8,7 +8,7 @@ from typing import Any, cast, final
 
 from mcc.frontend.examples import InputSpec, make_example
 from mcc.ir.diagnostics import error, nearest
-from mcc.ir.signature import is_torch
+from mcc.ir.tensors import is_torch
 
 
 @final

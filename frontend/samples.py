@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from mcc.ir.diagnostics import MccError
-from mcc.ir.signature import Array
+from mcc.ir.tensors import Array
 
 TOLERANCE = 1e-4
 """Largest difference, relative to the largest value of an output, of the same computation.

@@ -13,7 +13,9 @@ from torch.utils import _pytree as pytree
 
 from mcc.frontend.torch_structure import describe
 from mcc.ir.diagnostics import error
-from mcc.ir.signature import Array, Leaf, Parameter, map_leaves
+from mcc.ir.signature import Parameter
+from mcc.ir.structure import Leaf, map_leaves
+from mcc.ir.tensors import Array
 
 
 @final

@@ -26,7 +26,9 @@ from mcc.frontend.torch_patches import caches_off, patched
 from mcc.frontend.torch_state import mutations
 from mcc.ir.diagnostics import Diagnostic, MccError
 from mcc.ir.network import Certificate, Network, Stage, set_stage
-from mcc.ir.signature import Array, Leaf, Signature, leaves_of, map_leaves
+from mcc.ir.signature import Signature
+from mcc.ir.structure import Leaf, leaves_of, map_leaves
+from mcc.ir.tensors import Array
 
 CALLS = 2
 """Consecutive calls of the module that the network is compared with."""

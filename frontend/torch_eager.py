@@ -13,7 +13,7 @@ from mcc.frontend.torch_flat import Flat
 from mcc.frontend.torch_module import versions_of
 from mcc.frontend.torch_state import mutated_state
 from mcc.ir.diagnostics import MccError, error
-from mcc.ir.signature import Array
+from mcc.ir.tensors import Array
 
 
 def run_eager(flat: Flat, inputs: Sequence[Array]) -> list[Array]:

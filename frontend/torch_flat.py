@@ -11,7 +11,7 @@ from torch.utils import _pytree as pytree
 
 from mcc.frontend.torch_call import Call
 from mcc.frontend.torch_structure import describe
-from mcc.ir.signature import Structure
+from mcc.ir.structure import Structure
 
 PREFIX = "module."
 """What stands before the user's parameter names inside `Flat`."""

@@ -16,7 +16,7 @@ from mcc.frontend.samples import close
 from mcc.frontend.torch_call import to_tensors
 from mcc.frontend.torch_sources import capture_program
 from mcc.ir.diagnostics import MccError, error
-from mcc.ir.signature import Array
+from mcc.ir.tensors import Array
 
 _HELP = "compile the original module, or save it with `torch.export.save`"
 

@@ -10,7 +10,7 @@ import torch
 
 from mcc.frontend.examples import DTYPES
 from mcc.ir.diagnostics import error
-from mcc.ir.signature import Constant, Group, GroupKind, Leaf, Structure
+from mcc.ir.structure import Constant, Group, GroupKind, Leaf, Structure
 
 _PLAIN = (bool, int, float, str)
 

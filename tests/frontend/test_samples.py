@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mcc.frontend.samples import close, common_count, is_per_sample
-from mcc.ir.signature import Array
+from mcc.ir.tensors import Array
 
 X = np.linspace(-1, 1, 12, dtype=np.float32).reshape(3, 4)
 

@@ -30,7 +30,8 @@ from mcc.ir.program import Constant, DType, HostCall, Image, Program, Region, St
 from mcc.ir.program.checks import check
 from mcc.ir.program.instructions import CallHost, Fill, Halt, Load, Mvm, Store
 from mcc.ir.program.places import Place
-from mcc.ir.signature import Leaf, Parameter, Signature
+from mcc.ir.signature import Parameter, Signature
+from mcc.ir.structure import Leaf
 
 F32, I32, U8 = DType.FLOAT32, DType.INT32, DType.UINT8
 CODES = Stream.dense(U8, 0, (4,))

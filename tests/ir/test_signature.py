@@ -7,15 +7,9 @@ import numpy as np
 import pytest
 
 from mcc.ir.diagnostics import MccError
-from mcc.ir.signature import (
-    Constant,
-    Group,
-    GroupKind,
-    Leaf,
-    Parameter,
-    Signature,
-    holds_torch,
-)
+from mcc.ir.signature import Parameter, Signature
+from mcc.ir.structure import Constant, Group, GroupKind, Leaf
+from mcc.ir.tensors import holds_torch
 
 IMAGE = Leaf("x", "float32", (1, 3))
 TOKENS = Leaf("more.ids", "int64", (1, 4))

@@ -1,0 +1,42 @@
+"""Tensors that users give: arrays, and torch tensors without importing torch."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+"""An array of any element type."""
+
+
+def is_torch(value: Any) -> bool:
+    """Tell whether a value is a torch tensor, without importing torch."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(value, torch.Tensor)
+
+
+def holds_torch(value: Any) -> bool:
+    """Tell whether a nested value holds a torch tensor."""
+    if isinstance(value, Mapping):
+        return any(holds_torch(item) for item in cast(Mapping[Any, Any], value).values())
+    if isinstance(value, (tuple, list)):
+        return any(holds_torch(item) for item in cast(Sequence[Any], value))
+    return is_torch(value)
+
+
+def to_array(value: Any) -> Array | None:
+    """View a torch tensor or a NumPy value as an array; nothing for anything else."""
+    if is_torch(value):
+        tensor = value.detach().cpu()
+        return cast(Array, tensor.numpy(force=True)) if _has_numpy_type(tensor) else None
+    if isinstance(value, (np.ndarray, np.generic)):
+        return np.asarray(cast(Any, value))
+    return None
+
+
+def _has_numpy_type(tensor: Any) -> bool:
+    return str(tensor.dtype) not in {"torch.bfloat16"} and "float8" not in str(tensor.dtype)
