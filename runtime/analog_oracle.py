@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import final
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -44,8 +47,10 @@ def normals(
 def _pair(first: NDArray[np.uint32], second: NDArray[np.uint32]) -> NDArray[np.float32]:
     """Return two normal numbers by Box and Muller, with the polynomials of Cephes."""
     radius = np.sqrt(F32(-2) * _logarithm(_fraction(first >> U32(9))))
-    angle = (_fraction((second & U32(0x3FFFFFFF)) >> U32(7)) - F32(0.5)) * F32(1.57079632679)
-    z = angle * angle
+    angle = _fraction((second & U32(0x3FFFFFFF)) >> U32(7))
+    angle -= F32(0.5)
+    angle *= F32(1.57079632679)
+    z = np.square(angle)
     sine = _polynomial(z, [-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1])
     sine = sine * z * angle + angle
     cosine = _polynomial(z, [2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2])
@@ -56,13 +61,17 @@ def _pair(first: NDArray[np.uint32], second: NDArray[np.uint32]) -> NDArray[np.f
 
 
 def _fraction(bits: NDArray[np.uint32]) -> NDArray[np.float32]:
-    return (bits.astype(F32) + F32(0.5)) * F32(2.0**-23)
+    value = bits.astype(F32)
+    value += F32(0.5)
+    value *= F32(2.0**-23)
+    return value
 
 
 def _polynomial(x: NDArray[np.float32], coefficients: list[float]) -> NDArray[np.float32]:
     value = np.full_like(x, coefficients[0])
     for coefficient in coefficients[1:]:
-        value = value * x + F32(coefficient)
+        value *= x
+        value += F32(coefficient)
     return value
 
 
@@ -71,8 +80,9 @@ def _logarithm(value: NDArray[np.float32]) -> NDArray[np.float32]:
     mantissa = ((bits & U32(0x007FFFFF)) | U32(0x3F800000)).view(F32)
     above = mantissa > F32(1.41421356)
     power = ((bits >> U32(23)).astype(np.int32) - 127 + above).astype(F32)
-    x = np.where(above, mantissa * F32(0.5), mantissa) - F32(1)
-    z = x * x
+    x = np.where(above, mantissa * F32(0.5), mantissa).astype(F32)
+    x -= F32(1)
+    z = np.square(x)
     y = _polynomial(
         x,
         [
@@ -87,10 +97,42 @@ def _logarithm(value: NDArray[np.float32]) -> NDArray[np.float32]:
             3.3333331174e-1,
         ],
     )
-    y = y * x * z
-    y = y + F32(-2.12194440e-4) * power
-    y = y - F32(0.5) * z
-    return (x + y) + F32(0.693359375) * power
+    y *= x
+    y *= z
+    y += F32(-2.12194440e-4) * power
+    y -= F32(0.5) * z
+    y += x
+    y += F32(0.693359375) * power
+    return y
+
+
+@final
+@dataclass(frozen=True)
+class Noise:
+    """Addresses of the read noise: `positions` inputs after each other are one sample."""
+
+    seed: int = 0
+    place: int = 0
+    event: int = 0
+    sample: int = 0
+    positions: int = 1
+
+    def draw(
+        self, inputs: int, columns: int, groups: int, group: int, phase: int
+    ) -> NDArray[np.float32]:
+        """Return the normal number of each input and column in one phase of one group."""
+        numbers = np.empty((inputs, columns), F32)
+        for item in range(inputs):
+            reading = (item % self.positions) * groups + group
+            numbers[item] = normals(
+                seed=self.seed,
+                place=self.place,
+                event=self.event,
+                sample=self.sample + item // self.positions,
+                first=(reading * 2 + phase // 4) * columns,
+                count=columns,
+            )[:, phase % 4]
+        return numbers
 
 
 def analog_product(
@@ -108,11 +150,7 @@ def analog_product(
     shift: int,
     low: int,
     high: int,
-    seed: int = 0,
-    place: int = 0,
-    event: int = 0,
-    sample: int = 0,
-    positions: int = 1,
+    noise: Noise = Noise(),
 ) -> NDArray[np.int32]:
     """Multiply as noisy analog arrays do; the arguments are those of `pack_analog` and the kernel.
 
@@ -123,39 +161,25 @@ def analog_product(
     total = np.zeros((len(codes), columns), np.int64)
     for group in range(groups):
         part = slice(group * active_rows, min((group + 1) * active_rows, rows))
-        for index, (worth, drive) in enumerate(
-            phases(codes[:, part], input_bits, dac_bits, sign_magnitude)
-        ):
+        driven = phases(codes[:, part], input_bits, dac_bits, sign_magnitude)
+        for index, (worth, drive) in enumerate(driven):
             sums = ordered_sum(drive, weights[part])
             if variances is not None:
                 spread = np.sqrt(ordered_sum(drive * drive, variances[part]))
-                noise = np.empty_like(sums)
-                for item in range(len(codes)):
-                    reading = (item % positions) * groups + group
-                    noise[item] = normals(
-                        seed=seed,
-                        place=place,
-                        event=event,
-                        sample=sample + item // positions,
-                        first=(reading * 2 + index // 4) * columns,
-                        count=columns,
-                    )[:, index % 4]
-                sums = sums + spread * noise
-            level = sums * F32(2.0**-shift) + F32(0.5)
-            values = np.clip(np.floor(level).astype(np.int64), low, high) * 2**shift
+                sums += spread * noise.draw(len(codes), columns, groups, group, index)
+            level = np.floor(sums * F32(2.0**-shift) + F32(0.5)).astype(np.int64)
+            values: NDArray[np.int64] = np.clip(level, low, high) * 2**shift
             if flipped is not None:
                 full = (2**bits_per_cell - 1) * drive.sum(axis=1, keepdims=True)
                 values = np.where(flipped[group], full - values, values)
             total += worth * values
     powers = 2 ** (bits_per_cell * np.arange(slices))
-    return (total.reshape(len(codes), -1, slices) @ powers).astype(np.int32)
+    return (total.reshape(len(codes), -1, slices) * powers).sum(axis=2).astype(np.int32)
 
 
-def ordered_sum(
-    drive: NDArray[np.int64], table: NDArray[np.float32]
-) -> NDArray[np.float32]:
+def ordered_sum(drive: NDArray[np.int64], table: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return `drive @ table` (batch, columns), adding row after row in float32."""
     sums = np.zeros((len(drive), table.shape[1]), F32)
     for row in range(len(table)):
-        sums = sums + drive[:, row : row + 1].astype(F32) * table[row]
+        sums += drive[:, row : row + 1].astype(F32) * table[row]
     return sums

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any, Protocol, final
@@ -13,9 +14,11 @@ from mcc.ir.hardware import Target
 from mcc.ir.hardware.encoding import physical_columns
 from mcc.ir.program.tables import Image, Tile
 from mcc.runtime.analog import AnalogTile
-from mcc.runtime.devices import MacroPlace, target_siemens, written_siemens
+from mcc.runtime.converters import ConverterTile
+from mcc.runtime.devices import written_siemens
 from mcc.runtime.digital import ExactTile
-from mcc.runtime.random import Purpose, check_seed, generator
+from mcc.runtime.random import MacroPlace, Purpose, check_seed
+from mcc.runtime.reads import Reads
 
 
 @final
@@ -56,23 +59,34 @@ class ProgrammedArrays:
     The cells of the images are the only copy of the weights: a changed cell changes the product.
     """
 
-    def __init__(self, program: Programmed, fidelity: Fidelity, seed: int = 0) -> None:
+    def __init__(
+        self, program: Programmed, fidelity: Fidelity, seed: int = 0, threads: int = 1
+    ) -> None:
         """Write the first image of every macro; `seed` is the chip instance."""
         self._target, self._tiles, self._images = program.target, program.tiles, program.images
-        self._fidelity, self._seed = fidelity, check_seed(seed)
+        self._fidelity, self._seed, self._threads = fidelity, check_seed(seed), threads
         self._written: dict[tuple[int, int], int] = {}
         self._writes: dict[tuple[int, int], int] = {}
-        self._ready: dict[int, AnalogTile | ExactTile] = {}
+        self._first: dict[tuple[int, int], int] = {}
+        self._ready: dict[int, AnalogTile | ConverterTile | ExactTile] = {}
         self._events: dict[tuple[int, int], int] = {}
         self._first_sample = 0
         for index, image in enumerate(self._images):
             if (image.core, image.macro) not in self._written:
+                self._first[image.core, image.macro] = index
                 self.reprogram(image.core, image.macro, index)
 
     def start(self, first_sample: int = 0) -> None:
-        """Begin a run whose first sample has this number; read noise depends on the number only."""
+        """Begin a run whose first sample has this number; read noise depends on the number only.
+
+        Macros that were written again hold their first images as they did after programming.
+        """
         self._first_sample = first_sample
         self._events.clear()
+        for place, writes in list(self._writes.items()):
+            if writes > 1:
+                self._writes[place] = 0
+                self.reprogram(*place, self._first[place])
 
     def reprogram(self, core: int, macro: int, image: int) -> None:
         """Write an image into a macro."""
@@ -95,49 +109,53 @@ class ProgrammedArrays:
         """
         if tile not in self._ready:
             self._prepare(tile)
-        ready = self._ready[tile]
-        flat = codes.reshape(len(codes), -1, codes.shape[-1])
-        sums = ready.multiply(flat, self._noise(tile, len(codes)))
+        flat = codes.reshape(-1, codes.shape[-1])
+        sums = self._ready[tile].multiply(flat, self._reads(tile, codes))
         return sums.reshape(*codes.shape[:-1], sums.shape[-1])
 
     def _place(self, tile: int) -> tuple[int, int]:
         return self._tiles[tile].core, self._tiles[tile].macro
 
-    def _noise(self, tile: int, samples: int) -> list[np.random.Generator]:
-        """Return the generator of each sample for the next read of the macro of a tile."""
+    def _reads(self, tile: int, codes: NDArray[Any]) -> Reads:
+        """Return the address of the next reads of the macro of a tile."""
         place = self._place(tile)
         event = self._events.get(place, 0)
         self._events[place] = event + 1
-        if self._fidelity is not Fidelity.DEVICE or self._target.cell.read_noise == 0:
-            return []
-        numbers = range(self._first_sample, self._first_sample + samples)
-        return [generator(self._seed, Purpose.READ, *place, number, event) for number in numbers]
+        return Reads(
+            seed=self._seed,
+            place=MacroPlace(self._seed, *place).word(Purpose.READ),
+            event=event,
+            sample=self._first_sample,
+            positions=math.prod(codes.shape[1:-1]),
+            threads=self._threads,
+        )
 
     def _prepare(self, wanted: int) -> None:
         """Make ready the tiles of the image that is in the macro of the wanted tile."""
         image = self._written[self._place(wanted)]
         found = self._tiles[wanted].image
         assert found == image, f"tile {wanted} is read while image {image} is in its macro"
-        conductances = self._siemens(image)
-        for index, tile in enumerate(self._tiles):
-            if tile.image == image:
-                self._ready[index] = self._tile(tile, conductances)
+        tiles = [(index, tile) for index, tile in enumerate(self._tiles) if tile.image == image]
+        cells = self._images[image].cells
+        if self._fidelity is Fidelity.DEVICE:
+            conductances = self._siemens(image)
+            for index, tile in tiles:
+                part = self._part(conductances, tile)
+                self._ready[index] = AnalogTile(tile, self._target, part)
+        else:
+            kind = ConverterTile if self._fidelity is Fidelity.CONVERTER else ExactTile
+            for index, tile in tiles:
+                self._ready[index] = kind(tile, self._target, self._part(cells, tile))
 
     def _siemens(self, index: int) -> NDArray[np.float64]:
         """Return the conductances of the macro that an image was written into."""
-        image, cell = self._images[index], self._target.cell
-        if self._fidelity is not Fidelity.DEVICE:
-            return target_siemens(image.cells, cell)
+        image = self._images[index]
         earlier = self._writes[image.core, image.macro] - 1
         place = MacroPlace(self._seed, image.core, image.macro)
-        return written_siemens(image.cells, cell, place, index, earlier)
+        return written_siemens(image.cells, self._target.cell, place, index, earlier)
 
-    def _tile(self, tile: Tile, conductances: NDArray[np.float64]) -> AnalogTile | ExactTile:
-        columns = tile.cols * physical_columns(
-            self._target.macro, self._target.cell, tile.weight_bits
-        )
-        place = np.s_[tile.row : tile.row + tile.rows, tile.col : tile.col + columns]
-        if self._fidelity is Fidelity.EXACT:
-            return ExactTile(tile, self._target, self._images[tile.image].cells[place])
-        noise = self._target.cell.read_noise if self._fidelity is Fidelity.DEVICE else 0.0
-        return AnalogTile(tile, self._target, conductances[place], noise)
+    def _part(self, table: NDArray[Any], tile: Tile) -> NDArray[Any]:
+        """Return the part of a table of the cells of a macro that a tile occupies."""
+        width = physical_columns(self._target.macro, self._target.cell, tile.weight_bits)
+        columns = slice(tile.col, tile.col + tile.cols * width)
+        return table[tile.row : tile.row + tile.rows, columns]

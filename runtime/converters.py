@@ -1,29 +1,57 @@
-"""The analog-to-digital converters on real-valued sums, by the law of `mcc.ir.hardware`."""
+"""One tile whose cells are ideal and whose converters have their bits."""
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mcc.ir.hardware import Macro
+from mcc.ir.hardware import Encoding, Target
 from mcc.ir.hardware.conversion import code_range
+from mcc.ir.hardware.encoding import row_groups, slices
+from mcc.ir.program.tables import Tile
+from mcc.runtime import _kernels
+from mcc.runtime.reads import Reads, drive_arguments, without_offset
 
-Real = TypeVar("Real", np.float32, np.float64)
+
+@final
+class ConverterTile:
+    """The digits of a tile; every analog sum passes a converter."""
+
+    def __init__(self, tile: Tile, target: Target, cells: NDArray[np.uint8]) -> None:
+        """Take the states (rows, physical columns) of the cells of the tile."""
+        macro, cell = target.macro, target.cell
+        self._tile, self._macro = tile, macro
+        self._drive = drive_arguments(tile, macro)
+        self._low, self._high = code_range(macro)
+        digits = cells.astype(np.int8)
+        flipped = tile.flipped(row_groups(macro, tile.rows), cells.shape[1])
+        if macro.encoding is Encoding.DIFFERENTIAL:
+            digits = digits[:, 0::2] - digits[:, 1::2]
+        count = slices(macro, cell, tile.weight_bits)
+        self._packed = _kernels.pack_digits(
+            by_slice(digits, count),
+            bits_per_cell=cell.bits,
+            active_rows=macro.active_rows,
+            flipped=by_slice(flipped, count).swapaxes(0, 1).copy() if flipped.any() else None,
+        )
+
+    def multiply(self, codes: NDArray[Any], reads: Reads) -> NDArray[np.int32]:
+        """Return the sums (inputs, cols) of codes (inputs, rows)."""
+        sums = _kernels.bit_plane_product(
+            codes,
+            self._packed,
+            **self._drive,
+            shift=self._tile.shift,
+            low=self._low,
+            high=self._high,
+            threads=reads.threads,
+        )
+        return without_offset(sums, codes, self._tile, self._macro)
 
 
-def digitize(sums: NDArray[Real], shift: int, macro: Macro, unit: float = 1.0) -> None:
-    """Replace analog sums by the codes of a converter, in place.
-
-    Args:
-        sums: Analog sums, in any shape.
-        shift: Logarithm of the converter's step, in units of one digit product.
-        macro: The macro whose converter it is.
-        unit: What one digit product is in `sums`; a power of two, so that scaling is exact.
-    """
-    low, high = code_range(macro)
-    np.multiply(sums, sums.dtype.type(1 / (unit * (1 << shift))), out=sums)
-    np.add(sums, sums.dtype.type(0.5), out=sums)
-    np.floor(sums, out=sums)
-    np.clip(sums, low, high, out=sums)
+def by_slice(table: NDArray[Any], slices: int) -> NDArray[Any]:
+    """Return a table (n, cols * slices) as (slices, n, cols)."""
+    parts = table.reshape(len(table), -1, slices)
+    return np.ascontiguousarray(parts.transpose(2, 0, 1))

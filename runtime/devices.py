@@ -2,25 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import final
-
 import numpy as np
 from numpy.typing import NDArray
 
 from mcc.ir.hardware import Cell
 from mcc.ir.hardware.encoding import largest_digit
-from mcc.runtime.random import Purpose, generator
-
-
-@final
-@dataclass(frozen=True)
-class MacroPlace:
-    """One macro of one chip instance."""
-
-    seed: int
-    core: int
-    macro: int
+from mcc.runtime.random import MacroPlace, Purpose, normal_numbers, uniform_numbers
 
 
 def unit_siemens(cell: Cell) -> float:
@@ -50,8 +37,8 @@ def written_siemens(
     """
     conductances = target_siemens(states, cell)
     if cell.write_error > 0:
-        draw = generator(place.seed, Purpose.WRITE, place.core, place.macro, image, earlier)
-        conductances *= 1 + cell.write_error * draw.standard_normal(states.shape)
+        numbers = normal_numbers(place, Purpose.WRITE, states.shape, item=image, event=earlier)
+        conductances *= 1 + cell.write_error * numbers.astype(np.float64)
         np.maximum(conductances, 0, out=conductances)
     low, high = stuck_cells(states.shape, cell, place)
     conductances[low] = cell.g_min_siemens
@@ -66,5 +53,5 @@ def stuck_cells(
     low, high = cell.stuck_low_fraction, cell.stuck_high_fraction
     if low == high == 0:
         return np.zeros(shape, np.bool_), np.zeros(shape, np.bool_)
-    luck = generator(place.seed, Purpose.STUCK, place.core, place.macro).random(shape)
+    luck = uniform_numbers(place, Purpose.STUCK, shape)
     return luck < low, luck >= 1 - high

@@ -1,8 +1,7 @@
-"""One tile as a digital circuit would multiply: whole numbers all the way."""
+"""One tile as the whole numbers that its cells stand for."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, final
 
 import numpy as np
@@ -11,21 +10,29 @@ from numpy.typing import NDArray
 from mcc.ir.hardware import Target
 from mcc.ir.hardware.encoding import decode, row_groups
 from mcc.ir.program.tables import Tile
+from mcc.runtime import _kernels
+from mcc.runtime.reads import Reads
 
 
 @final
 class ExactTile:
-    """The weights that the cells of a tile stand for, and their exact product."""
+    """The weights of a tile and their exact product."""
 
     def __init__(self, tile: Tile, target: Target, cells: NDArray[np.uint8]) -> None:
         """Decode the states (rows, physical columns) of the cells of the tile."""
         flips = tile.flipped(row_groups(target.macro, tile.rows), cells.shape[1])
-        self._weights = decode(cells, flips, target.macro, target.cell, tile.weight_bits)
+        weights = decode(cells, flips, target.macro, target.cell, tile.weight_bits)
+        low = np.clip(weights, -128, 127)
+        self._parts = [_kernels.pack_integers(low.astype(np.int8))]
+        # Cells that no weight was encoded to can stand for more than 8 bits.
+        while (weights := weights - low).any():
+            low = np.clip(weights, -128, 127)
+            self._parts.append(_kernels.pack_integers(low.astype(np.int8)))
 
-    def multiply(
-        self, codes: NDArray[Any], noise: Sequence[np.random.Generator]
-    ) -> NDArray[np.int32]:
-        """Return the sums (samples, positions, cols) of codes (samples, positions, rows)."""
-        flat = codes.reshape(-1, codes.shape[-1]).astype(np.float64)
-        sums = flat @ self._weights.astype(np.float64)
-        return sums.astype(np.int32).reshape(*codes.shape[:-1], -1)
+    def multiply(self, codes: NDArray[Any], reads: Reads) -> NDArray[np.int32]:
+        """Return the sums (inputs, cols) of codes (inputs, rows)."""
+        first, *others = self._parts
+        sums = _kernels.integer_product(codes, first, threads=reads.threads)
+        for part in others:
+            sums += _kernels.integer_product(codes, part, threads=reads.threads)
+        return sums

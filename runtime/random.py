@@ -1,18 +1,22 @@
-"""Counter-based randomness: every draw has an address, so any of them can be repeated alone.
+"""Counter-based randomness: every number has an address, so that it can be drawn alone.
 
-The generator is Philox 4x64. Its key is (seed, purpose); its counter starts at the address of the
-draw, whose lowest word counts the numbers drawn from there. Nothing depends on the order in which
-macros, samples or events are worked on, nor on the number of threads.
+The generator is Philox 4x32-10. Its key is the seed of the chip; its counter is (index, event,
+sample or image, place), where the place packs core, macro and purpose. Nothing depends on the
+order in which macros, samples or events are worked on, nor on the number of threads.
 """
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mcc.ir.diagnostics import error
+from mcc.runtime import _kernels
 
 
 @final
@@ -24,22 +28,58 @@ class Purpose(IntEnum):
     READ = 3
 
 
-def generator(
-    seed: int, purpose: Purpose, core: int, macro: int, first: int = 0, second: int = 0
-) -> np.random.Generator:
-    """Return the generator at one address.
+@final
+@dataclass(frozen=True)
+class MacroPlace:
+    """One macro of one chip instance."""
+
+    seed: int
+    core: int
+    macro: int
+
+    def word(self, purpose: Purpose) -> int:
+        """Return the last word of the counters for a purpose."""
+        return (self.core << 16) | (self.macro << 4) | purpose
+
+
+def normal_numbers(
+    place: MacroPlace, purpose: Purpose, shape: tuple[int, ...], *, item: int = 0, event: int = 0
+) -> NDArray[np.float32]:
+    """Return normal numbers for the cells of a macro.
 
     Args:
-        seed: The chip instance.
-        purpose: What the numbers are for.
-        core: Core of the macro.
-        macro: Macro within the core.
-        first: For a write, the image; for a read, the sample.
-        second: For a write, how often the macro was written before; for a read, the event.
+        place: The macro.
+        purpose: What they are for.
+        shape: Rows and columns of the macro.
+        item: Image or sample.
+        event: How often this happened before.
     """
-    key = np.array([seed, purpose], np.uint64)
-    counter = np.array([0, second, first, (core << 32) | macro], np.uint64)
-    return np.random.Generator(np.random.Philox(key=key, counter=counter))
+    count = math.prod(shape)
+    numbers = _kernels.random_normals(
+        seed=place.seed,
+        place=place.word(purpose),
+        event=event,
+        sample=item,
+        first=0,
+        count=-(-count // 4),
+    )
+    return numbers.reshape(-1)[:count].reshape(shape)
+
+
+def uniform_numbers(
+    place: MacroPlace, purpose: Purpose, shape: tuple[int, ...]
+) -> NDArray[np.float64]:
+    """Return numbers between 0 and 1, neither included, for the cells of a macro."""
+    count = math.prod(shape)
+    words = _kernels.random_words(
+        seed=place.seed,
+        place=place.word(purpose),
+        event=0,
+        sample=0,
+        first=0,
+        count=-(-count // 4),
+    )
+    return (words.astype(np.float64).reshape(-1)[:count].reshape(shape) + 0.5) * 2.0**-32
 
 
 def check_seed(seed: int) -> int:

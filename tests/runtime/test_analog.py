@@ -1,6 +1,8 @@
-"""Laws of the analog sums of one tile: exact sums on the grid, noise of the derived variance."""
+"""The noise of a read is that of its cells; what is rounded is far below it."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,25 +11,29 @@ from numpy.typing import NDArray
 from mcc.backends.crossbar import targets
 from mcc.ir.hardware import Target
 from mcc.ir.program import Tile
-from mcc.runtime.analog import AnalogTile, on_grid
-from mcc.runtime.devices import unit_siemens
+from mcc.runtime.analog import AnalogTile, digits_and_variances, significant
+from mcc.runtime.devices import target_siemens, unit_siemens
+from mcc.runtime.reads import Reads
 
-ROWS, COLS, READS = 24, 2, 20_000
-
-
-@pytest.mark.parametrize(("drive", "group"), [(1, 64), (3, 128), (15, 16), (255, 512)])
-def test_sums_on_the_grid_are_exact(drive: int, group: int) -> None:
-    random = np.random.default_rng(drive)
-    numbers = random.normal(1, 0.3, (512, 30))
-    grid = on_grid(numbers, drive, group)
-    inputs = random.integers(-drive, drive + 1, (40, group)).astype(grid.values.dtype)
-    exact = inputs.astype(np.int64) @ grid.values[:group].astype(np.int64)
-    assert np.array_equal(inputs @ grid.values[:group], exact)
-    assert np.abs(grid.values / grid.unit - numbers).max() <= 0.5 / grid.unit
-    assert grid.unit * np.abs(numbers).max() >= 2**12
+ROWS, COLS, READS, NOISE = 24, 2, 20_000, 0.1
 
 
-def tile_of(target: Target, signed: bool) -> Tile:
+def target_of(encoding: str, noise: float = NOISE, dac_bits: int = 3) -> Target:
+    """Return a target with one slice and one phase, whose sums are large numbers of digits."""
+    return targets.load("rram40nm").with_values(
+        {
+            "macro.encoding": encoding,
+            "macro.dac_bits": dac_bits,
+            "macro.input_form": "sign_magnitude",
+            "macro.active_rows": ROWS,
+            "macro.adc.bits": 20,
+            "cell.bits": 4,
+            "cell.read_noise": noise,
+        }
+    )
+
+
+def tile_of(target: Target, dac_bits: int = 3) -> Tile:
     return Tile(
         core=0,
         macro=0,
@@ -35,9 +41,9 @@ def tile_of(target: Target, signed: bool) -> Tile:
         col=0,
         rows=ROWS,
         cols=COLS,
-        weight_bits=3,
-        input_bits=8,
-        input_signed=signed,
+        weight_bits=5 if target.macro.encoding == "differential" else 4,
+        input_bits=dac_bits,
+        input_signed=True,
         shift=0,
         flips=b"",
         image=0,
@@ -46,58 +52,83 @@ def tile_of(target: Target, signed: bool) -> Tile:
     )
 
 
-def analog(
-    encoding: str, dac_bits: int, read_noise: float
-) -> tuple[Target, AnalogTile, NDArray[np.float64]]:
-    target = targets.load("rram40nm").with_values(
-        {
-            "macro.encoding": encoding,
-            "macro.dac_bits": dac_bits,
-            "macro.input_form": "sign_magnitude",
-            "macro.active_rows": ROWS,
-            "cell.bits": 2,
-        }
-    )
+def conductances_of(target: Target) -> NDArray[np.float64]:
+    columns = COLS * (2 if target.macro.encoding == "differential" else 1)
     low, high = target.cell.g_min_siemens, target.cell.g_max_siemens
-    conductances = np.random.default_rng(5).uniform(low, high, (ROWS, 2 * COLS))
-    return target, AnalogTile(tile_of(target, True), target, conductances, read_noise), conductances
+    return np.random.default_rng(5).uniform(low, high, (ROWS, columns))
+
+
+def read_often(target: Target, codes: NDArray[Any]) -> NDArray[np.int32]:
+    tile = AnalogTile(tile_of(target), target, conductances_of(target))
+    reads = Reads(seed=3, place=1, event=0, sample=0, positions=READS, threads=2)
+    return tile.multiply(np.tile(codes, (READS, 1)), reads)
 
 
 @pytest.mark.parametrize("encoding", ["differential", "offset"])
-@pytest.mark.parametrize("dac_bits", [1, 3])
-def test_noise_of_a_sum_equals_noise_drawn_cell_by_cell(encoding: str, dac_bits: int) -> None:
-    noise = 0.1
-    target, tile, conductances = analog(encoding, dac_bits, noise)
-    random = np.random.default_rng(11)
-    drive = random.integers(-(2**dac_bits) + 1, 2**dac_bits, ROWS).astype(np.int16)
-    reads = tile.read(np.tile(drive, (READS, 1)), slice(0, ROWS), READS, [random])
-
-    background = 0 if encoding == "differential" else target.cell.g_min_siemens
+def test_noise_of_a_sum_equals_noise_drawn_cell_by_cell(encoding: str) -> None:
+    target, random = target_of(encoding), np.random.default_rng(11)
+    codes = random.integers(-3, 4, ROWS).astype(np.int8)
+    conductances, unit = conductances_of(target), unit_siemens(target.cell)
     fold = [1, -1] if encoding == "differential" else [1]
-    drawn = np.empty_like(reads, dtype=np.float64)
+    background = target.cell.g_min_siemens * (encoding == "offset")
+    offset = 0 if encoding == "differential" else 8 * int(codes.sum())
+
+    drawn = np.empty((READS, COLS))
     for index in range(READS):
-        noisy = conductances * (1 + noise * random.standard_normal(conductances.shape))
-        currents = (drive @ (noisy - background)).reshape(-1, len(fold)) @ fold
-        drawn[index] = currents / unit_siemens(target.cell)
+        noisy = conductances * (1 + NOISE * random.standard_normal(conductances.shape))
+        drawn[index] = (codes @ (noisy - background)).reshape(COLS, -1) @ fold / unit
+    found = read_often(target, codes).astype(np.float64) + offset
 
-    per_cell = (drive[:, None] * noise * conductances / unit_siemens(target.cell)) ** 2
-    variance = per_cell.sum(axis=0).reshape(-1, len(fold)).sum(axis=1)
-    mean = (drive @ (conductances - background)).reshape(-1, len(fold)) @ fold
-    mean = mean / unit_siemens(target.cell)
-    for found in (reads, drawn):
-        assert np.abs(found.mean(axis=0) - mean).max() < 5 * np.sqrt(variance.max() / READS)
-        assert np.abs(found.var(axis=0) / variance - 1).max() < 5 * np.sqrt(2 / READS)
+    per_cell = (codes[:, None] * NOISE * conductances / unit) ** 2
+    variance = per_cell.sum(axis=0).reshape(COLS, -1).sum(axis=1)
+    mean = (codes @ (conductances - background)).reshape(COLS, -1) @ fold / unit
+    rounding = 1 / 12
+    assert variance.min() > 100 * rounding
+    for reads, extra in ((found, rounding), (drawn, 0)):
+        assert np.abs(reads.mean(axis=0) - mean).max() < 5 * np.sqrt(variance.max() / READS)
+        ratio = reads.var(axis=0) / (variance + extra)
+        assert np.abs(ratio - 1).max() < 5 * np.sqrt(2 / READS)
 
 
-def test_noise_is_independent_between_sums() -> None:
-    _, tile, _ = analog("offset", 1, 0.1)
-    drive = np.ones((READS, ROWS), np.int16)
-    reads = tile.read(drive, slice(0, ROWS), READS, [np.random.default_rng(3)])
-    correlations = np.corrcoef(reads.T) - np.eye(reads.shape[1])
-    assert np.abs(correlations).max() < 5 / np.sqrt(READS)
+def test_noise_is_independent_between_sums_and_reads() -> None:
+    target = target_of("offset")
+    reads = read_often(target, np.full(ROWS, 3, np.int8)).astype(np.float64)
+    pairs = [(reads[:, 0], reads[:, 1]), (reads[:-1, 0], reads[1:, 0])]
+    for one, other in pairs:
+        assert np.abs(np.corrcoef(one, other) - np.eye(2)).max() < 5 / np.sqrt(READS)
 
 
 def test_undriven_rows_add_neither_current_nor_noise() -> None:
-    _, tile, _ = analog("differential", 1, 0.1)
-    drive = np.zeros((50, ROWS), np.int16)
-    assert not tile.read(drive, slice(0, ROWS), 50, [np.random.default_rng(3)]).any()
+    assert not read_often(target_of("differential"), np.zeros(ROWS, np.int8)).any()
+
+
+def test_threads_do_not_change_a_bit() -> None:
+    target = target_of("differential")
+    tile = AnalogTile(tile_of(target), target, conductances_of(target))
+    codes = np.random.default_rng(1).integers(-4, 4, (300, ROWS)).astype(np.int8)
+    results = [
+        tile.multiply(codes, Reads(3, 1, 0, 0, positions=100, threads=threads))
+        for threads in (1, 2, 5)
+    ]
+    assert np.array_equal(results[0], results[1])
+    assert np.array_equal(results[0], results[2])
+
+
+def test_rounding_is_far_below_any_write_error() -> None:
+    numbers = np.random.default_rng(2).normal(0, 3, 10_000)
+    for bits in (8, 16):
+        rounded = significant(numbers, bits)
+        assert np.abs(rounded / numbers - 1).max() <= 2.0**-bits
+        mantissas = np.ldexp(np.frexp(rounded)[0], bits)
+        assert np.array_equal(mantissas, np.rint(mantissas))
+    assert not significant(np.array([1e-13, 0.0]), 8).any()
+
+
+@pytest.mark.parametrize("encoding", ["differential", "offset"])
+def test_ideal_cells_are_whole_digits(encoding: str) -> None:
+    target = target_of(encoding)
+    states = np.random.default_rng(0).integers(0, 16, (ROWS, 4))
+    ideal = target_siemens(states.astype(np.uint8), target.cell)
+    digits, _ = digits_and_variances(ideal, target)
+    whole = states[:, 0::2] - states[:, 1::2] if encoding == "differential" else states
+    assert np.array_equal(digits, whole)

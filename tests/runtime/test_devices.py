@@ -8,14 +8,8 @@ import math
 import numpy as np
 
 from mcc.backends.crossbar import targets
-from mcc.runtime.devices import (
-    MacroPlace,
-    stuck_cells,
-    target_siemens,
-    unit_siemens,
-    written_siemens,
-)
-from mcc.runtime.random import Purpose, generator
+from mcc.runtime.devices import stuck_cells, target_siemens, unit_siemens, written_siemens
+from mcc.runtime.random import MacroPlace, Purpose, normal_numbers
 
 CELL = targets.load("isaac").cell
 PLACE = MacroPlace(seed=7, core=1, macro=2)
@@ -79,7 +73,16 @@ def test_every_address_has_its_own_numbers() -> None:
         assert np.count_nonzero(base == other) < 10
 
 
-def test_streams_of_neighbouring_addresses_do_not_overlap() -> None:
-    first = generator(1, Purpose.READ, 0, 0, 0, 0).integers(0, 2**62, 10_000)
-    second = generator(1, Purpose.READ, 0, 0, 0, 1).integers(0, 2**62, 10_000)
-    assert not set(first.tolist()) & set(second.tolist())
+def test_purposes_and_macros_do_not_share_numbers() -> None:
+    places = [PLACE, MacroPlace(7, 1, 3), MacroPlace(7, 2, 2), MacroPlace(8, 1, 2)]
+    drawn = [
+        normal_numbers(place, purpose, (100, 100)).tobytes()
+        for place in places
+        for purpose in Purpose
+    ]
+    assert len(set(drawn)) == len(drawn)
+
+
+def test_a_few_cells_can_be_drawn_alone() -> None:
+    whole = normal_numbers(PLACE, Purpose.WRITE, (10, 7), item=3, event=1)
+    assert np.array_equal(normal_numbers(PLACE, Purpose.WRITE, (3, 7), item=3, event=1), whole[:3])

@@ -1,0 +1,144 @@
+"""The native analog product gives the bits of its NumPy twin, at every level and thread count."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from mcc.runtime import _kernels
+from mcc.runtime.analog import significant
+from mcc.runtime.analog_oracle import Noise, analog_product, normals, philox
+
+NOISE = Noise(seed=2**63 + 11, place=0x10023, event=5, sample=9, positions=3)
+CASES = [
+    # rows, cols, slices, cell bits, group, input bits, dac bits, sign-magnitude, signed, shift
+    (64, 5, 7, 1, 64, 8, 1, False, False, 0),
+    (130, 6, 4, 2, 64, 8, 1, False, True, 1),
+    (37, 3, 4, 2, 16, 8, 3, True, True, 2),
+    (37, 3, 4, 2, 16, 8, 8, False, False, 4),
+    (90, 9, 2, 4, 128, 5, 2, True, True, 0),
+    (1, 1, 1, 1, 1, 2, 1, False, True, 0),
+]
+
+
+def random_codes(rows: int, bits: int, signed: bool) -> NDArray[Any]:
+    random = np.random.default_rng(rows)
+    low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1)) if signed else (0, 2**bits)
+    codes = random.integers(low, high, (7, rows))
+    codes[random.random(codes.shape) < 0.3] = 0
+    return codes.astype(np.int8 if signed else np.uint8)
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("noisy", [True, False])
+@pytest.mark.parametrize("flip", [True, False])
+def test_kernel_equals_its_twin(case: tuple[Any, ...], noisy: bool, flip: bool) -> None:
+    rows, cols, slices, cell_bits, group, bits, dac_bits, magnitude, signed, shift = case
+    random = np.random.default_rng(rows + flip)
+    shape = (rows, cols * slices)
+    weights = significant(random.normal(0.5, 0.7, shape), 16)
+    variances = significant(random.random(shape) * 0.1, 8) if noisy else None
+    flipped = random.random((-(-rows // group), cols * slices)) < 0.3 if flip else None
+    codes = random_codes(rows, bits, signed)
+    tile: dict[str, Any] = {
+        "slices": slices,
+        "bits_per_cell": cell_bits,
+        "active_rows": group,
+        "flipped": flipped,
+    }
+    drive: dict[str, Any] = {
+        "input_bits": bits,
+        "dac_bits": dac_bits,
+        "sign_magnitude": magnitude,
+        "shift": shift,
+        "low": -100,
+        "high": 99,
+    }
+    expected = analog_product(codes, weights, variances, **tile, **drive, noise=NOISE)
+    packed = _kernels.pack_analog(weights, variances, **tile)
+    assert (packed.rows, packed.cols) == (rows, cols)
+    for level in _kernels.levels():
+        for threads in (1, 3):
+            found = _kernels.analog_product(
+                codes, packed, **drive, **vars(NOISE), threads=threads, level=level
+            )
+            assert np.array_equal(found, expected)
+
+
+def test_generator_is_philox() -> None:
+    """Known answers of the authors of Philox (Random123)."""
+    ones = np.full((1, 4), 0xFFFFFFFF, np.uint32)
+    assert philox(np.zeros((1, 4), np.uint32), 0).tolist() == [
+        [0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8]
+    ]
+    assert philox(ones, 2**64 - 1).tolist() == [[0x408F276D, 0x41C83B0E, 0xA20BC7C6, 0x6D5451FD]]
+
+
+@pytest.mark.parametrize("level", _kernels.levels())
+def test_numbers_equal_their_twins(level: str) -> None:
+    address = {"seed": 2**40 + 3, "place": 7, "event": 2, "sample": 1, "first": 2**32 - 50}
+    counters = np.zeros((101, 4), np.uint32)
+    counters[:, 0] = (np.arange(101) + 2**32 - 50) % 2**32
+    counters[:, 1:] = [2, 1, 7]
+    words = _kernels.random_words(**address, count=101, level=level)
+    assert np.array_equal(words, philox(counters, 2**40 + 3))
+    drawn = _kernels.random_normals(**address, count=101, level=level)
+    assert np.array_equal(drawn, normals(**address, count=101))
+
+
+def test_normal_numbers_are_normal() -> None:
+    count = 250_000
+    drawn = _kernels.random_normals(seed=1, place=0, event=0, sample=0, first=0, count=count)
+    numbers = drawn.astype(np.float64)
+    total = numbers.size
+    assert abs(numbers.mean()) < 5 / np.sqrt(total)
+    assert abs(numbers.var() - 1) < 5 * np.sqrt(2 / total)
+    assert abs((numbers**3).mean()) < 5 * np.sqrt(15 / total)
+    assert abs((numbers**4).mean() - 3) < 5 * np.sqrt(96 / total)
+    correlations = np.corrcoef(numbers.T) - np.eye(4)
+    assert np.abs(correlations).max() < 5 / np.sqrt(count)
+    for bound, share in ((1, 0.317310508), (2, 0.045500264), (4, 6.3342484e-5)):
+        found = np.count_nonzero(np.abs(numbers) > bound)
+        assert abs(found - share * total) < 5 * np.sqrt(share * total)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"input_bits": 9}, "input_bits"),
+        ({"dac_bits": 0}, "dac_bits"),
+        ({"shift": 23}, "shift"),
+        ({"positions": 0}, "positions"),
+        ({"positions": 2**32}, "too many positions"),
+        ({"low": 1}, "no such converter"),
+        ({"level": "none"}, "level"),
+    ],
+)
+def test_wrong_argument_is_refused(change: dict[str, Any], message: str) -> None:
+    weights = np.ones((4, 2), np.float32)
+    packed = _kernels.pack_analog(weights, None, slices=1, bits_per_cell=1, active_rows=4)
+    drive: dict[str, Any] = {
+        "input_bits": 8,
+        "dac_bits": 1,
+        "sign_magnitude": False,
+        "shift": 0,
+        "low": -4,
+        "high": 3,
+    }
+    with pytest.raises(ValueError, match=message):
+        _kernels.analog_product(np.ones((1, 4), np.uint8), packed, **(drive | change))
+
+
+def test_wrong_arrays_are_refused() -> None:
+    weights = np.ones((4, 6), np.float32)
+    pack: dict[str, Any] = {"bits_per_cell": 1, "active_rows": 4}
+    with pytest.raises(ValueError, match="whole slices"):
+        _kernels.pack_analog(weights, None, slices=4, **pack)
+    with pytest.raises(ValueError, match="shape of the weights"):
+        _kernels.pack_analog(weights, weights[:2].copy(), slices=1, **pack)
+    double: Any = weights.astype(np.float64)
+    with pytest.raises(TypeError):
+        _kernels.pack_analog(double, None, slices=1, **pack)
