@@ -48,7 +48,8 @@ def manual() -> str:
                 rows.append(f"| `{leaf.path}` | {_unit(leaf)} | {_meaning(leaf, meanings)} |")
         parts.append("\n".join(rows) + "\n")
     parts.append("## What cannot be combined\n")
-    parts.append("\n".join(f"- {inspect.getdoc(rule.check)}" for rule in RULES) + "\n")
+    sentences = dict.fromkeys(inspect.getdoc(rule.check) for rule in RULES)
+    parts.append("\n".join(f"- {sentence}" for sentence in sentences) + "\n")
     return "\n".join(parts)
 
 

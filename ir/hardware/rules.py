@@ -93,9 +93,24 @@ def _adc_pairs(columns: int, encoding: str) -> str | None:
 
 
 def _sum_bits(rows: int, cell_bits: int, dac_bits: int) -> str | None:
-    """The largest analog sum must stay below 2**24 digit products."""
+    """The largest analog sum must stay below 2**22 digit products."""
     largest = rows * (2**cell_bits - 1) * (2**dac_bits - 1)
-    return f"it is {largest}" if largest >= 2**24 else None
+    return f"it is {largest}" if largest >= 2**22 else None
+
+
+def _macro_lines(lines: int) -> str | None:
+    """A macro has at most 16384 rows and as many columns."""
+    return f"{lines}" if lines > 2**14 else None
+
+
+def _cores(rows: int, cols: int) -> str | None:
+    """A chip has at most 65536 cores."""
+    return f"{rows} x {cols}" if rows * cols > 2**16 else None
+
+
+def _macros(macros: int) -> str | None:
+    """A core has at most 4096 macros."""
+    return f"{macros}" if macros > 2**12 else None
 
 
 RULES: tuple[Rule, ...] = (
@@ -111,6 +126,10 @@ RULES: tuple[Rule, ...] = (
     Rule(("macro.cols", "macro.encoding"), _pairs),
     Rule(("macro.adc.columns_per_adc", "macro.encoding"), _adc_pairs),
     Rule(("macro.active_rows", "cell.bits", "macro.dac_bits"), _sum_bits),
+    Rule(("macro.rows",), _macro_lines),
+    Rule(("macro.cols",), _macro_lines),
+    Rule(("chip.mesh_rows", "chip.mesh_cols"), _cores),
+    Rule(("core.macros",), _macros),
 )
 """Every rule between fields."""
 
