@@ -80,6 +80,30 @@ def bit_planes(
     )
 
 
+def analog(weights: NDArray[np.int8], codes: NDArray[np.uint8], level: str, noisy: bool) -> Product:
+    """Return the product of real cells, with read noise or without."""
+    digits = digits_of(weights).transpose(1, 2, 0).reshape(SIZE, -1).astype(np.float32)
+    packed = _kernels.pack_analog(
+        digits,
+        np.full_like(digits, 2.0**-10) if noisy else None,
+        slices=4,
+        bits_per_cell=2,
+        active_rows=64,
+    )
+    return lambda: _kernels.analog_product(
+        codes,
+        packed,
+        input_bits=8,
+        dac_bits=1,
+        sign_magnitude=False,
+        shift=0,
+        low=-128,
+        high=127,
+        threads=THREADS,
+        level=level,
+    )
+
+
 def products() -> dict[str, tuple[Product, str]]:
     """Return the products to time, each with the name of the one it is compared with."""
     random = np.random.default_rng(0)
@@ -101,6 +125,8 @@ def products() -> dict[str, tuple[Product, str]]:
         found[f"bit planes, two's complement, {level}"] = bit_planes(weights, signed, level), floats
         magnitude = bit_planes(weights, signed, level, sign_magnitude=True)
         found[f"bit planes, sign-magnitude, {level}"] = magnitude, floats
+        found[f"analog, {level}"] = analog(weights, plain, level, noisy=False), floats
+        found[f"analog with read noise, {level}"] = analog(weights, plain, level, True), floats
         found[f"integers, {level}"] = integer(plain, packed, level), integers
     return found
 
