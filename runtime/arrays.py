@@ -71,6 +71,9 @@ class ProgrammedArrays:
         self._ready: dict[int, AnalogTile | ConverterTile | ExactTile] = {}
         self._events: dict[tuple[int, int], int] = {}
         self._first_sample = 0
+        self._tiles_of: dict[int, list[int]] = {}
+        for index, tile in enumerate(self._tiles):
+            self._tiles_of.setdefault(tile.image, []).append(index)
         for index, image in enumerate(self._images):
             if (image.core, image.macro) not in self._written:
                 self._first[image.core, image.macro] = index
@@ -93,9 +96,10 @@ class ProgrammedArrays:
         place = (core, macro)
         found = self._images[image]
         assert (found.core, found.macro) == place, f"image {image} belongs to another macro"
+        for tile in self._tiles_of.get(self._written.get(place, image), []):
+            self._ready.pop(tile, None)
         self._written[place] = image
         self._writes[place] = self._writes.get(place, 0) + 1
-        self._ready = {i: tile for i, tile in self._ready.items() if self._place(i) != place}
 
     def multiply(self, tile: int, codes: NDArray[Any]) -> NDArray[np.int32]:
         """Return the sums of input codes on one tile.
@@ -135,7 +139,7 @@ class ProgrammedArrays:
         image = self._written[self._place(wanted)]
         found = self._tiles[wanted].image
         assert found == image, f"tile {wanted} is read while image {image} is in its macro"
-        tiles = [(index, tile) for index, tile in enumerate(self._tiles) if tile.image == image]
+        tiles = [(index, self._tiles[index]) for index in self._tiles_of[image]]
         cells = self._images[image].cells
         if self._fidelity is Fidelity.DEVICE:
             conductances = self._siemens(image)

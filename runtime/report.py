@@ -9,7 +9,12 @@ from typing import Any, final
 
 import onnx_ir as ir
 
-from mcc.ir.hardware.derived import area_metre2, lifetime_runs, programming_joules
+from mcc.ir.hardware.derived import (
+    area_metre2,
+    lifetime_runs,
+    programming_joules,
+    programming_seconds,
+)
 from mcc.ir.network.location import location_of
 from mcc.ir.network.placement import placement_of
 from mcc.ir.program import Events, Program, trip_counts
@@ -111,6 +116,8 @@ def _programming(program: Program, costs: Costs) -> dict[str, Any]:
     return {
         "cells": number(cells, "1", Origin.SIMULATED),
         "joules": number(programming_joules(target, cells), "J", Origin.SIMULATED),
+        "seconds": number(programming_seconds(target) if places else 0, "s", Origin.SIMULATED),
+        "lifetime_programmings": number(target.cell.endurance_cycles, "1", Origin.ESTIMATE),
         "per_run": number(costs.events.cell_writes, "1", Origin.SIMULATED),
         "lifetime_runs": number(runs, "1", Origin.ESTIMATE),
         "lifetime_seconds": number(runs * costs.seconds, "s", Origin.ESTIMATE),

@@ -59,6 +59,11 @@ def programming_joules(target: Target, cells: int) -> float:
     return cells * target.cell.write_pulses * target.energy.cell_write_joules
 
 
+def programming_seconds(target: Target) -> float:
+    """Return the time in which a macro is written, row after row; macros are written together."""
+    return target.macro.rows * target.cell.write_pulses * target.cell.write_pulse_seconds
+
+
 def lifetime_runs(target: Target, programmings_per_run: float) -> float:
     """Return how many runs the most often written cell survives; infinite where none writes."""
     if programmings_per_run == 0:

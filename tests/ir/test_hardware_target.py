@@ -17,6 +17,7 @@ from mcc.ir.hardware.derived import (
     converters,
     lifetime_runs,
     programming_joules,
+    programming_seconds,
 )
 from mcc.ir.hardware.rules import RULES
 from mcc.ir.hardware.units import UNITS, natural_unit
@@ -77,5 +78,6 @@ def test_differential_pairs_take_one_conversion() -> None:
 def test_programming_costs_energy_and_life() -> None:
     target = targets.load("rram40nm")
     assert math.isclose(programming_joules(target, 1000), 1000 * 8 * 10e-12)
+    assert math.isclose(programming_seconds(target), 512 * 8 * 1e-6)
     assert lifetime_runs(target, 0) == math.inf
     assert lifetime_runs(target, 2) == 500_000
