@@ -19,6 +19,10 @@ CODES: dict[str, str] = {
     "budget-missed": (
         "A lossy pass changed the outputs more than the budget that was given to it."
     ),
+    "buffer-too-small": (
+        "The tensors that a network needs at the same time, with its constants, are larger "
+        "than the buffer of the chip."
+    ),
     "cache-off": (
         "A transformers model keeps keys and values for its next call; the compiled network "
         "computes them anew."
@@ -34,6 +38,11 @@ CODES: dict[str, str] = {
     "capture-failed": "torch cannot turn the module into a graph of tensors.",
     "capture-patched": (
         "A construct that torch cannot export was replaced by one that computes the same."
+    ),
+    "chip-too-small": (
+        "The weights of a network are larger than the chip: its macros are written anew "
+        "during every run, which takes time and energy and wears the cells. Under --strict "
+        "this is refused."
     ),
     "contract-broken": (
         "A pass changed the outputs more than its contract allows. This is a bug of the pass: the"
@@ -73,6 +82,9 @@ CODES: dict[str, str] = {
         "An argument that is no tensor differs from the one that the network was captured with."
     ),
     "left-on-host": "Something was left as it is, for the host to run, for the reason given.",
+    "memory-too-small": (
+        "The local memory of a core does not hold the least strip of a layer."
+    ),
     "module-empty": "The weights of the module exist by shape only.",
     "module-factory": (
         "The function that builds the module for a state dict cannot be found or fails."
@@ -187,6 +199,10 @@ CODES: dict[str, str] = {
     ),
     "target-unknown-key": (
         "A target file or an override names a field that the hardware language does not have."
+    ),
+    "tile-too-large": (
+        "A tile of a weight matrix is larger than a macro of the target; the network was "
+        "tiled for another target."
     ),
     "torch-missing": (
         "The file was written by torch, which is needed to read it and is not installed."
