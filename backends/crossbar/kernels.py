@@ -79,17 +79,23 @@ class Kernels:
         """Contents of the constant storages."""
         self._equal: dict[Hashable, str] = {}
         self._maker: dict[str, int] = {}
+        self._waiting: dict[ir.Value, ir.Node] = {}
+        """Elementwise nodes without a kernel yet, by result."""
         self._dense: dict[ir.Value, View] = {}
         self._home: dict[ir.Value, Kernel] = {}
         for value in network.graph.inputs:
             self.views[value] = self._fresh(value)
         for item in items:
             self._add(item)
+        for node in list(self._waiting.values()):
+            self._settle(node)
         self.outputs = [(value, self.dense(value)) for value in network.graph.outputs]
         self._finish()
 
     def view(self, value: ir.Value) -> View:
         """Return where a value lies in the chip's buffer."""
+        if value in self._waiting:
+            self._settle(self._waiting[value])
         if value not in self.views:
             array = constant_of(value)
             assert array is not None, f"{value.name} is not in the buffer"
@@ -142,8 +148,9 @@ class Kernels:
         elif is_elementwise(item):
             self._add_elementwise(item)
         else:
-            frame = shape_of(item.outputs[0]) or (1,)
-            kernel = self._new(item, frame)
+            for value in head_operands(item):
+                self.view(value)
+            kernel = self._new(item, frame_of(item))
             for value in head_operands(item):
                 self._read(kernel, value)
             if Mean.matches(item):
@@ -173,14 +180,39 @@ class Kernels:
             self.views[value] = view
 
     def _add_elementwise(self, node: ir.Node) -> None:
-        """Fuse a node into the latest kernel that it reads from, where that fits."""
-        frame = shape_of(node.outputs[0]) or (1,)
+        """Fuse a node into the latest kernel that it reads from, where that fits.
+
+        What reads from no kernel of its shape waits until something reads its result, as it may
+        fit into the kernel of that.
+        """
+        waiting = [self._waiting[value] for value in operands(node) if value in self._waiting]
+        kernel = self._room_for(node, waiting)
+        if kernel is None and waiting:
+            for earlier in waiting:
+                self._settle(earlier)
+            waiting, kernel = [], self._room_for(node, [])
+        if kernel is None:
+            self._waiting[node.outputs[0]] = node
+            return
+        for member in (*waiting, node):
+            self._join(kernel, member)
+
+    def _room_for(self, node: ir.Node, waiting: Sequence[ir.Node]) -> Kernel | None:
+        """Return the kernel that takes a node and the waiting ones that it reads from."""
         homes = [self._home[value] for value in operands(node) if value in self._home]
         latest = max(homes, key=lambda kernel: kernel.index, default=None)
-        kernel = latest
-        if latest is None or latest.frame != frame or not self._ready(node, latest):
-            kernel = self._new(frame=frame)
-        assert kernel is not None
+        members = (*waiting, node)
+        if latest is None or any(frame_of(member) != latest.frame for member in members):
+            return None
+        return latest if all(self._ready(member, latest) for member in members) else None
+
+    def _settle(self, node: ir.Node) -> None:
+        """Give a waiting node a kernel of its own."""
+        if node.outputs[0] in self._waiting:
+            self._join(self._new(frame=frame_of(node)), node)
+
+    def _join(self, kernel: Kernel, node: ir.Node) -> None:
+        self._waiting.pop(node.outputs[0], None)
         for value in operands(node):
             if value not in kernel.made:
                 self._read(kernel, value)
@@ -191,6 +223,7 @@ class Kernels:
         """Whether all that a node reads is there when a kernel runs."""
         return all(
             value in kernel.made
+            or value in self._waiting
             or is_constant(value)
             or self._maker.get(self.views[value].storage.name, -1) < kernel.index
             for value in operands(node)
@@ -218,6 +251,11 @@ class Kernels:
                 for value, view in kernel.stores.items()
                 if view.storage.name in wanted or kernel.host is not None
             }
+
+
+def frame_of(node: ir.Node) -> tuple[int, ...]:
+    """Return the shape of a result as kernels see it: with one dimension at least."""
+    return shape_of(node.outputs[0]) or (1,)
 
 
 def head_operands(node: ir.Node) -> tuple[ir.Value, ...]:
