@@ -110,6 +110,11 @@ class _Chip:
             for _ in range(core_count(target))
         ]
 
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is seated yet."""
+        return not any(macro.used for macros in self.cores for macro in macros)
+
     def by_room(self) -> list[int]:
         """Return the cores, the emptiest first."""
         rooms = [sum(macro.rows - macro.used for macro in macros) for macros in self.cores]
@@ -237,7 +242,7 @@ def _rounds(contractions: Sequence[Columns], target: Target) -> list[list[Turn]]
     found: list[list[Turn]] = []
     for columns in contractions:
         turn = _whole(chip, columns)
-        if turn is None:
+        if turn is None and not chip.empty:
             chip = _Chip(target, True, chip.number + 1)
             turn = _whole(chip, columns)
         if turn is not None:
@@ -253,11 +258,9 @@ def _in_parts(chip: _Chip, columns: Columns, target: Target) -> tuple[list[Turn]
     turns: list[Turn] = []
     start = 0
     while start < len(columns):
-        turn, stop = None, len(columns)
-        while stop > start and turn is None:
-            turn = _whole(chip, columns[start:stop], start)
-            stop -= turn is None
-        if turn is not None:
+        stop = start + _most_blocks(chip, columns[start:])
+        turn = _whole(chip, columns[start:stop], start)
+        if stop > start and turn is not None:
             turns.append(turn)
         else:
             parts, chip = _rows_in_turn(chip, columns[start], start, target)
@@ -267,6 +270,18 @@ def _in_parts(chip: _Chip, columns: Columns, target: Target) -> tuple[list[Turn]
         if start < len(columns):
             chip = _Chip(target, True, chip.number + 1)
     return turns, chip
+
+
+def _most_blocks(chip: _Chip, columns: Columns) -> int:
+    """Return how many of the first column blocks an empty chip takes."""
+    low, high = 0, len(columns)
+    while low < high:
+        middle = (low + high + 1) // 2
+        before = chip.snapshot()
+        taken = _whole(chip, columns[:middle])
+        chip.cores = before
+        low, high = (middle, high) if taken is not None else (low, middle - 1)
+    return low
 
 
 def _rows_in_turn(

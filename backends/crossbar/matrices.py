@@ -61,14 +61,9 @@ class Matrices:
         return tuple(found)
 
     @property
-    def rewritten(self) -> int:
-        """How many macros are written during a run, each time counted."""
-        return sum(count for count in self._versions.values() if count > 1)
-
-    @property
     def rounds(self) -> int:
         """How many sets of tiles the chip holds one after another."""
-        return 1 + max((number for _, _, number in self._images), default=0)
+        return len({number for _, _, number in self._images}) or 1
 
     def _tile(self, contraction: Contraction, seat: Seat) -> int:
         view, tiling = contraction.view, contraction.tiling
