@@ -109,16 +109,17 @@ class _Chip:
             [_Macro(rows, cols, shared) for _ in range(target.core.macros)]
             for _ in range(core_count(target))
         ]
+        self._used = [0] * len(self.cores)
+        """Rows in use, by core."""
 
     @property
     def empty(self) -> bool:
         """Whether nothing is seated yet."""
-        return not any(macro.used for macros in self.cores for macro in macros)
+        return not any(self._used)
 
     def by_room(self) -> list[int]:
         """Return the cores, the emptiest first."""
-        rooms = [sum(macro.rows - macro.used for macro in macros) for macros in self.cores]
-        return sorted(range(len(rooms)), key=lambda core: (-rooms[core], core))
+        return sorted(range(len(self.cores)), key=self._used.__getitem__)
 
     def seat(self, core: int, pieces: Sequence[Piece]) -> list[Seat] | None:
         """Take cells of a core for all pieces, or for none."""
@@ -130,6 +131,7 @@ class _Chip:
                 return None
             seats.append(seat)
         self.cores[core] = macros
+        self._used[core] = sum(macro.used for macro in macros)
         return seats
 
     def _seat_one(self, macros: list[_Macro], core: int, piece: Piece) -> Seat | None:
@@ -139,9 +141,13 @@ class _Chip:
                 return Seat(piece, core, index, *place, self.number)
         return None
 
-    def snapshot(self) -> list[list[_Macro]]:
-        """Return the state, to go back to."""
-        return [[macro.copy() for macro in macros] for macros in self.cores]
+    def save(self) -> tuple[list[list[_Macro]], list[int]]:
+        """Return the state, to go back to; macros are replaced, never changed."""
+        return list(self.cores), list(self._used)
+
+    def restore(self, state: tuple[list[list[_Macro]], list[int]]) -> None:
+        """Go back to a saved state."""
+        self.cores, self._used = list(state[0]), list(state[1])
 
 
 Columns = Sequence[Sequence[Piece]]
@@ -178,7 +184,7 @@ def _check(contractions: Sequence[Columns], target: Target) -> None:
 
 def _whole(chip: _Chip, columns: Columns, first: int = 0) -> Turn | None:
     """Seat a whole contraction in one round, or nothing of it."""
-    before = chip.snapshot()
+    before = chip.save()
     shares: list[Share] = []
     start, number = 0, len(columns)
     while start < number:
@@ -186,7 +192,7 @@ def _whole(chip: _Chip, columns: Columns, first: int = 0) -> Turn | None:
             chip, columns[start], start, first
         )
         if not made:
-            chip.cores = before
+            chip.restore(before)
             return None
         shares += made
         start = made[0].blocks.stop - first
@@ -277,9 +283,9 @@ def _most_blocks(chip: _Chip, columns: Columns) -> int:
     low, high = 0, len(columns)
     while low < high:
         middle = (low + high + 1) // 2
-        before = chip.snapshot()
+        before = chip.save()
         taken = _whole(chip, columns[:middle])
-        chip.cores = before
+        chip.restore(before)
         low, high = (middle, high) if taken is not None else (low, middle - 1)
     return low
 
@@ -294,10 +300,10 @@ def _rows_in_turn(
         stop = len(column)
         shares: list[Share] = []
         while not shares:
-            before = chip.snapshot()
+            before = chip.save()
             shares = _split_block(chip, column[start:stop], index, 0)
             if not shares:
-                chip.cores = before
+                chip.restore(before)
                 stop -= 1
         turns.append(Turn(tuple(shares), start == 0, stop == len(column)))
         start = stop
