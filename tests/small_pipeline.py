@@ -1,0 +1,95 @@
+"""Small networks through passes, code generation, clock and machine: what a target declares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mcc.backends.crossbar.generate import generate
+from mcc.ir.hardware import Target
+from mcc.ir.network import Network, from_text, shape_of
+from mcc.ir.program import Program
+from mcc.passes import PassContext, parse_passes, run_pipeline
+from mcc.runtime.arrays import Fidelity
+from mcc.runtime.costs import costs_of
+from mcc.runtime.machine import Machine
+from mcc.runtime.report import make_report
+
+PASSES = "canonicalize,quantize{scheme=symmetric},place,tile"
+_HEAD = '<ir_version: 10, opset_import: ["" : 20]> g'
+
+
+def weights(name: str, *shape: int, seed: int) -> str:
+    """Return a constant of random numbers as text."""
+    drawn = np.random.default_rng(seed).normal(size=shape).astype(np.float32) / np.sqrt(shape[-1])
+    numbers = ",".join(repr(float(number)) for number in drawn.ravel())
+    return f"float[{','.join(map(str, shape))}] {name} = {{{numbers}}}"
+
+
+def residual() -> Network:
+    """Return a residual network that uses crossbars, vector units, links and the host."""
+    constants = [
+        weights("first", 32, 16, 3, 3, seed=1),
+        weights("second", 32, 32, 3, 3, seed=2),
+        weights("last", 32, 10, seed=3),
+        "int64[2] flat = {1, 32}",
+    ]
+    return from_text(
+        f"""{_HEAD} (float[1,16,6,6] x) => (float[1,10] y) <{", ".join(constants)}> {{
+            a = Conv <pads = [1,1,1,1]> (x, first)
+            b = Relu (a)
+            c = Conv <pads = [1,1,1,1]> (b, second)
+            d = Add (c, b)
+            p = GlobalAveragePool (d)
+            v = Reshape (p, flat)
+            z = MatMul (v, last)
+            y = Softmax (z)
+        }}"""
+    )
+
+
+def wide() -> Network:
+    """Return a linear layer of many row tiles."""
+    return from_text(
+        f"""{_HEAD} (float[1,768] x) => (float[1,10] y) <{weights("w", 768, 10, seed=1)}> {{
+            y = MatMul (x, w)
+        }}"""
+    )
+
+
+def samples(network: Network, count: int, seed: int) -> NDArray[np.float32]:
+    """Return random inputs (count, *shape of x)."""
+    shape = shape_of(network.graph.inputs[0])
+    drawn = np.random.default_rng(seed).normal(size=(count, *shape))
+    return drawn.astype(np.float32)
+
+
+def program_for(network: Network, target: Target) -> Program:
+    """Compile a network, calibrated on random inputs."""
+    calibration = tuple({"x": sample} for sample in samples(network, 4, seed=7))
+    context = PassContext(target=target, calibration=calibration)
+    outcome = run_pipeline(network, parse_passes(PASSES), context)
+    return generate(outcome.network, target).program
+
+
+def declared(network: Network, target: Target) -> dict[str, Any]:
+    """Return all that is declared of a network on a target: its report and its outputs."""
+    program = program_for(network, target)
+    costs = costs_of(program)
+    found = dict(_leaves("report", make_report(program, costs)))
+    for fidelity in Fidelity:
+        machine = Machine(program, fidelity, seed=5, costs=costs)
+        outputs = machine.run({"x": samples(network, 1, seed=8)}).outputs
+        found[f"outputs.{fidelity}"] = {name: it.tobytes() for name, it in outputs.items()}
+    return found
+
+
+def _leaves(path: str, data: object) -> Iterator[tuple[str, Any]]:
+    if isinstance(data, dict):
+        for name, value in cast("dict[str, Any]", data).items():
+            yield from _leaves(f"{path}.{name}", value)
+    else:
+        yield path, data
