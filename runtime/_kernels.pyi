@@ -242,7 +242,7 @@ def random_words(
     count: int,
     level: str | None = None,
 ) -> NDArray[np.uint32]:
-    """Return the words (count, 4) of Philox 4x32-10 for counters (first + i, event, sample, place)."""
+    """Return words (count, 4) of Philox 4x32-10 at counters (first + i, event, sample, place)."""
 
 def random_normals(
     *,

@@ -45,9 +45,8 @@ def conversion_errors(
     errors = np.zeros(shape, np.float64)
     for group, first in enumerate(range(0, len(digits), macro.active_rows)):
         rows = slice(first, first + macro.active_rows)
-        part = codes[:, rows]
         for phase in phases(macro, input_bits, codes.dtype == np.int8):
-            sums = phase.drive(part).astype(np.float32) @ digits[rows]
+            sums = phase.drive(codes[:, rows]).astype(np.float32) @ digits[rows]
             whole = sums.astype(np.int32)
             for shift in shifts:
                 wrong = (convert(whole, shift, macro) - whole) * turned[group]

@@ -140,12 +140,12 @@ def build(
                 values[path] = found
         elif not findings:
             wrong.append(Diagnostic("target-missing-key", f"`{path}` is not given"))
-    for path in quantities:
-        if path not in leaves():
-            wrong.append(Diagnostic("target-unknown-key", f"unknown key `{path}`"))
-    for item in violations(values):
-        message = f"`{item.path}`: {item.message}"
-        wrong.append(Diagnostic("target-invalid", message, "", places[item.path]))
+    unknown = [path for path in quantities if path not in leaves()]
+    wrong += [Diagnostic("target-unknown-key", f"unknown key `{path}`") for path in unknown]
+    wrong += [
+        Diagnostic("target-invalid", f"`{item.path}`: {item.message}", "", places[item.path])
+        for item in violations(values)
+    ]
     if wrong:
         raise MccError(wrong)
     sections = {key: assemble(cls, key, values) for key, cls in SECTIONS.items()}
