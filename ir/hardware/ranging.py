@@ -46,8 +46,7 @@ def conversion_errors(
     for group, first in enumerate(range(0, len(digits), macro.active_rows)):
         rows = slice(first, first + macro.active_rows)
         for phase in phases(macro, input_bits, codes.dtype == np.int8):
-            sums = phase.drive(codes[:, rows]).astype(np.float32) @ digits[rows]
-            whole = sums.astype(np.int32)
+            whole = (phase.drive(codes[:, rows]).astype(np.float32) @ digits[rows]).astype(np.int32)
             for shift in shifts:
                 wrong = (convert(whole, shift, macro) - whole) * turned[group]
                 parts = wrong.reshape(*shape[1:], len(values)) @ values

@@ -129,17 +129,10 @@ def build(
     """
     places = {path: Location(item.file, item.line) for path, item in quantities.items()}
     places |= dict(locations or {})
-    wrong = list(findings)
-    values: dict[str, Value] = {}
-    for path in leaves():
-        if path in quantities:
-            found = value_of(path, quantities[path], places[path])
-            if isinstance(found, Diagnostic):
-                wrong.append(found)
-            else:
-                values[path] = found
-        elif not findings:
-            wrong.append(Diagnostic("target-missing-key", f"`{path}` is not given"))
+    values, wrong = _values(quantities, places)
+    if findings:
+        wrong = [item for item in wrong if item.code != "target-missing-key"]
+    wrong = [*findings, *wrong]
     unknown = [path for path in quantities if path not in leaves()]
     wrong += [Diagnostic("target-unknown-key", f"unknown key `{path}`") for path in unknown]
     wrong += [
@@ -152,3 +145,21 @@ def build(
     ordered = {path: quantities[path] for path in leaves()}
     parts: dict[str, Any] = {"provenance": ordered, **sections}
     return Target(name=name, description=description, **parts)
+
+
+def _values(
+    quantities: Mapping[str, Quantity], places: Mapping[str, Location]
+) -> tuple[dict[str, Value], list[Diagnostic]]:
+    """Return the values of the leaves, and what is wrong with or missing from them."""
+    values: dict[str, Value] = {}
+    wrong: list[Diagnostic] = []
+    for path in leaves():
+        if path not in quantities:
+            wrong.append(Diagnostic("target-missing-key", f"`{path}` is not given"))
+            continue
+        found = value_of(path, quantities[path], places[path])
+        if isinstance(found, Diagnostic):
+            wrong.append(found)
+        else:
+            values[path] = found
+    return values, wrong
