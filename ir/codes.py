@@ -57,6 +57,10 @@ CODES: dict[str, str] = {
     "dynamic-shape": (
         "A tensor has a size that depends on the data or was left open; hardware needs fixed sizes."
     ),
+    "element-type": (
+        "A value travels between the chip and its host, or into or out of the network, whose "
+        "elements the chip's buffer cannot hold: strings, half-bytes, bfloat16 and the like."
+    ),
     "evaluation-mode": "The module was in training mode; it is compiled for inference.",
     "example-inputs": "The example inputs are missing or do not fit the network.",
     "file-damaged": "A file ends too early, contradicts itself, or is not what its name says.",
@@ -82,9 +86,7 @@ CODES: dict[str, str] = {
         "An argument that is no tensor differs from the one that the network was captured with."
     ),
     "left-on-host": "Something was left as it is, for the host to run, for the reason given.",
-    "memory-too-small": (
-        "The local memory of a core does not hold the least strip of a layer."
-    ),
+    "memory-too-small": ("The local memory of a core does not hold the least strip of a layer."),
     "module-empty": "The weights of the module exist by shape only.",
     "module-factory": (
         "The function that builds the module for a state dict cannot be found or fails."

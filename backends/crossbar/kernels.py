@@ -87,15 +87,14 @@ class Kernels:
             self.views[value] = self._fresh(value)
         for item in items:
             self._add(item)
-        for node in list(self._waiting.values()):
-            self._settle(node)
+        self._settle(list(self._waiting.values()))
         self.outputs = [(value, self.dense(value)) for value in network.graph.outputs]
         self._finish()
 
     def view(self, value: ir.Value) -> View:
         """Return where a value lies in the chip's buffer."""
         if value in self._waiting:
-            self._settle(self._waiting[value])
+            self._settle([self._waiting[value]])
         if value not in self.views:
             array = constant_of(value)
             assert array is not None, f"{value.name} is not in the buffer"
@@ -188,8 +187,7 @@ class Kernels:
         waiting = [self._waiting[value] for value in operands(node) if value in self._waiting]
         kernel = self._room_for(node, waiting)
         if kernel is None and waiting:
-            for earlier in waiting:
-                self._settle(earlier)
+            self._settle(waiting)
             waiting, kernel = [], self._room_for(node, [])
         if kernel is None:
             self._waiting[node.outputs[0]] = node
@@ -206,10 +204,15 @@ class Kernels:
             return None
         return latest if all(self._ready(member, latest) for member in members) else None
 
-    def _settle(self, node: ir.Node) -> None:
-        """Give a waiting node a kernel of its own."""
-        if node.outputs[0] in self._waiting:
-            self._join(self._new(frame=frame_of(node)), node)
+    def _settle(self, nodes: Sequence[ir.Node]) -> None:
+        """Give waiting nodes kernels of their own, one for those of the same shape."""
+        kernels: dict[tuple[int, ...], Kernel] = {}
+        for node in nodes:
+            if node.outputs[0] in self._waiting:
+                frame = frame_of(node)
+                if frame not in kernels:
+                    kernels[frame] = self._new(frame=frame)
+                self._join(kernels[frame], node)
 
     def _join(self, kernel: Kernel, node: ir.Node) -> None:
         self._waiting.pop(node.outputs[0], None)
