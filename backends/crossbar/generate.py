@@ -67,17 +67,7 @@ def generate(network: Network, target: Target, *, strict: bool = False) -> Gener
     ]
     plan = plan_buffer(kernels, waiting, target)
     jobs = Jobs(kernels, Room(plan.addresses, target.core.memory.bytes), matrices, starts)
-    signals = Signals(core_count(target))
-    summaries: list[KernelSummary] = []
-    calls: list[HostCall] = []
-    for kernel in kernels.kernels:
-        made = _jobs(jobs, kernel, contractions, turns, calls, plan)
-        for job in made:
-            signals.add(job)
-        cores = {core for job in made for core in job.cores}
-        parts = turns.get(kernel, [])
-        seats = [seat for turn in parts for share in turn.shares for seat in share.seats]
-        summaries.append(summarise(kernel, cores, seats, target))
+    signals, calls, summaries = _emit(jobs, contractions, turns, plan, target)
     lines = [[*code, Line(Halt(), "")] for code in signals.finished()]
     memory = tuple(jobs.memory.get(core, 0) for core in range(core_count(target)))
     program = with_waits(
@@ -89,6 +79,28 @@ def generate(network: Network, target: Target, *, strict: bool = False) -> Gener
     if strict and findings:
         raise MccError(findings, EXIT_UNSUPPORTED)
     return Generation(program, tuple(findings), tuple(summaries), _places(lines))
+
+
+def _emit(
+    jobs: Jobs,
+    contractions: Mapping[Kernel, Contraction],
+    turns: Mapping[Kernel, Sequence[Turn]],
+    plan: BufferPlan,
+    target: Target,
+) -> tuple[Signals, list[HostCall], list[KernelSummary]]:
+    """Write all kernels; return the code with its signals, the host calls and the summaries."""
+    signals = Signals(core_count(target))
+    calls: list[HostCall] = []
+    summaries: list[KernelSummary] = []
+    for kernel in jobs.kernels.kernels:
+        made = _jobs(jobs, kernel, contractions, turns, calls, plan)
+        for job in made:
+            signals.add(job)
+        cores = {core for job in made for core in job.cores}
+        parts = turns.get(kernel, ())
+        seats = [seat for turn in parts for share in turn.shares for seat in share.seats]
+        summaries.append(summarise(kernel, cores, seats, target))
+    return signals, calls, summaries
 
 
 def _contractions(kernels: Kernels) -> dict[Kernel, Contraction]:
