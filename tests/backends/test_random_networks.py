@@ -1,0 +1,83 @@
+"""Random networks of everything on random chips: a property of the whole backend."""
+
+from __future__ import annotations
+
+import random
+
+from mcc.backends.crossbar.generate import Generation
+from mcc.ir.network import Network
+from tests.canonical_networks import constant, model
+from tests.mapped_networks import assert_exact, chip
+
+SHAPE = "1,4,6,6"
+CONV = "Conv<pads=[1,1,1,1]>"
+SPLIT = "Split<axis=1,num_outputs=2>"
+SQUARE = "kernel_shape=[3,3],pads=[1,1,1,1]"
+
+
+def network(pick: random.Random, length: int) -> Network:
+    """A network whose values all have one shape, so that everything can meet everything."""
+    body: list[str] = []
+    constants = [constant("k", 4, 1, 1), constant("v", 4, 4), "int64[1] z = {0}, int64[1] o = {1}"]
+    constants.append("int64[1] t = {3}, int64[8] p = {0, 1, 0, 0, 0, 0, 0, 0}")
+    known = ["x", "u"]
+    for index in range(length):
+        a, b, y = pick.choice(known), pick.choice(known[-3:]), f"n{index}"
+        constants.append(constant(f"w{index}", 4, 4, 3, 3, seed=index))
+        constants.append(constant(f"m{index}", 6, 6, seed=index))
+        body.append(
+            pick.choice(
+                [
+                    f"{y} = {CONV}({b}, w{index})",
+                    f"{y} = {CONV}({b}, w{index})",
+                    f"{y} = MatMul({b}, m{index})",
+                    f"{y} = Relu({b})",
+                    f"{y} = Add({a}, {b})",
+                    f"{y} = Mul({a}, k)",
+                    f"{y} = Tanh({b})",
+                    f"{y} = MaxPool<{SQUARE}>({b})",
+                    f"{y} = Transpose<perm=[0,1,3,2]>({a})",
+                    f"{y}s = Slice({b}, z, t, o) {y} = Pad({y}s, p)",
+                    f"{y}r = ReduceMax({b}, t) {y} = Sub({a}, {y}r)",
+                    f"{y}c = Concat<axis=1>({a}, {b}) {y}, {y}d = {SPLIT}({y}c)",
+                ]
+            )
+        )
+        known.append(y)
+    body.append(f"c = {CONV}({known[-1]}, w0)")
+    outputs = {"c", *pick.sample(known[2:], 2)}
+    return model(
+        f"float[{SHAPE}] x, float[{SHAPE}] u",
+        ", ".join(f"float[{SHAPE}] {name}" for name in sorted(outputs)),
+        ", ".join(constants),
+        " ".join(body),
+    )
+
+
+def compiled(seed: int) -> Generation:
+    """Compile a random network for a random chip, and compare the two."""
+    pick = random.Random(seed)
+    target = chip(
+        pick.choice(["rram40nm", "isaac"]),
+        chip__mesh_rows=pick.choice([1, 2, 3]),
+        chip__mesh_cols=pick.choice([1, 2]),
+        core__macros=pick.choice([1, 2, 8]),
+        core__memory__bytes=pick.choice([1024, 1536, 4096, 1 << 16]),
+        macro__rows=24,
+        macro__cols=64,
+        macro__active_rows=8,
+        macro__adc__columns_per_adc=16,
+    )
+    options = pick.choice(["", "granularity=token", "weight_bits=4,activation_bits=3"])
+    return assert_exact(network(pick, pick.choice([6, 12, 20])), target, options, order=seed)
+
+
+def test_random_networks() -> None:
+    seen: set[str] = set()
+    for seed in range(24):
+        made = compiled(seed)
+        seen.update(kernel.kind for kernel in made.kernels)
+        seen.update(item.MNEMONIC for code in made.program.cores for item in code)
+    assert {"loop", "mvm", "program", "send", "recv", "post", "wait", "fill", "copy"} <= seen
+    assert {"IntegerConv", "IntegerLinear", "Concat", "Pad", "MaxPool", "ReduceMax"} <= seen
+    assert {"elementwise", "host"} <= seen
