@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import final
+from typing import Any, cast, final
 
 import numpy as np
 import torch
@@ -78,12 +78,12 @@ class Digits:
 
 def load_digits(calibration: int = 128, test: int = 500, seed: int = 0) -> Digits:
     """Split the digits at random into training, calibration and held-out test parts."""
-    from sklearn.datasets import load_digits as load  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]  # noqa: I001, E501
+    from sklearn import datasets  # pyright: ignore[reportMissingTypeStubs]
 
-    images, labels = load(return_X_y=True)
-    order = np.random.default_rng(seed).permutation(len(labels))
-    images = (np.asarray(images, np.float32) / 16).reshape(-1, 1, 8, 8)[order]
-    labels = np.asarray(labels, np.int64)[order]
+    loaded = cast("Any", datasets.load_digits())
+    order = np.random.default_rng(seed).permutation(len(loaded.target))
+    images = (np.asarray(loaded.images, np.float32) / np.float32(16)).reshape(-1, 1, 8, 8)[order]
+    labels = np.asarray(loaded.target, np.int64)[order]
     first = test + calibration
     return Digits(
         train_images=images[first:],
@@ -107,16 +107,18 @@ def train(
     `progress` is called with the number of epochs done after each of them. The global torch
     generator is left as it was found.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with torch.random.fork_rng(devices=[]):  # pyright: ignore[reportUnknownMemberType]
+        torch.manual_seed(seed)  # pyright: ignore[reportUnknownMemberType]
         module = DigitsNet()
         generator = torch.Generator().manual_seed(seed)
-        images, labels = torch.from_numpy(data.train_images), torch.from_numpy(data.train_labels)
+        images, labels = torch.tensor(data.train_images), torch.tensor(data.train_labels)
         steps = -(-len(images) // batch)
         optimizer = torch.optim.AdamW(module.parameters(), lr=1e-2, weight_decay=1e-2)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1e-2, total_steps=epochs * steps)
         for epoch in range(epochs):
-            for index in torch.randperm(len(images), generator=generator).split(batch):
+            order = torch.randperm(len(images), generator=generator)
+            for start in range(0, len(order), batch):
+                index = order[start : start + batch]
                 loss = nn.functional.cross_entropy(
                     module(_shifted(images[index], generator)), labels[index]
                 )
@@ -131,11 +133,12 @@ def train(
 
 def accuracy(scores: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
     """Say which fraction of the rows of `scores` (count, classes) has its maximum at the label."""
-    return float(np.mean(scores.argmax(1) == labels))
+    return float((scores.argmax(1) == labels).mean())
 
 
 def _shifted(images: Tensor, generator: torch.Generator) -> Tensor:
     """Shift the batch by -1, 0 or 1 pixel along each axis, filling with background."""
     padded = nn.functional.pad(images, (1, 1, 1, 1))
-    row, col = (int(i) for i in torch.randint(0, 3, (2,), generator=generator))
+    shift = torch.randint(0, 3, (2,), generator=generator)
+    row, col = int(shift[0]), int(shift[1])
     return padded[:, :, row : row + 8, col : col + 8]
