@@ -79,7 +79,7 @@ def bit_plane_product(
 ) -> NDArray[np.int32]:
     """Multiply as a crossbar does, with one conversion per row group, slice, phase and column.
 
-    Each analog sum becomes `clip(floor(sum / 2**shift + 1/2), low, high) * 2**shift`; these are
+    Each analog sum becomes `clip(round_half_even(sum / 2**shift), low, high) * 2**shift`; these are
     shifted and added in int32. Phases are those of `mcc.ir.hardware.phases`.
 
     Args:
@@ -207,7 +207,7 @@ def analog_product(
 
     An analog sum of one row group, phase and column is the float32 sum of its drives times
     weights, row after row, plus a normal number times the root of the sum of squared drives times
-    variances. It becomes `clip(floor(sum / 2**shift + 1/2), low, high) * 2**shift`; these are
+    variances. It becomes `clip(round_half_even(sum / 2**shift), low, high) * 2**shift`; these are
     shifted and added in int32. Phases are those of `mcc.ir.hardware.phases`.
 
     Args:

@@ -167,7 +167,7 @@ def analog_product(
             if variances is not None:
                 spread = np.sqrt(ordered_sum(drive * drive, variances[part]))
                 sums += spread * noise.draw(len(codes), columns, groups, group, index)
-            level = np.floor(sums * F32(2.0**-shift) + F32(0.5)).astype(np.int64)
+            level = np.rint(sums * F32(2.0**-shift)).astype(np.int64)
             values: NDArray[np.int64] = np.clip(level, low, high) * 2**shift
             if flipped is not None:
                 full = (2**bits_per_cell - 1) * drive.sum(axis=1, keepdims=True)

@@ -57,7 +57,7 @@ def bit_plane_product(
 
 def convert(sums: NDArray[np.int64], shift: int, low: int, high: int) -> NDArray[np.int64]:
     """Return what the converter's codes of analog sums are worth."""
-    codes = np.floor(sums / 2**shift + 0.5).astype(np.int64)
+    codes = np.rint(sums / 2**shift).astype(np.int64)
     return np.clip(codes, low, high) * 2**shift
 
 

@@ -1,11 +1,14 @@
 """The law of the analog-to-digital converters, and how their step is chosen.
 
 An analog sum is counted in units of one digit product (drive digit 1 on cell digit 1). A converter
-with step `2**shift` turns it into `code = clip(floor(sum / 2**shift + 1/2), low, high)`, worth
+with step `2**shift` turns it into `code = clip(round_half_even(sum / 2**shift), low, high)`, worth
 `code * 2**shift`. The shift is a whole number from 0, so a converter with enough bits is exact.
+Whole sums are often halfway between two codes; rounding these to the even one favours no side.
 """
 
 from __future__ import annotations
+
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,18 +42,13 @@ def full_scale_shift(macro: Macro, cell: Cell) -> int:
     """Return the smallest shift at which the largest sum fits the range of the converter."""
     _, high = code_range(macro)
     largest, shift = largest_sum(macro, cell), 0
-    while _round(largest, shift) > high:
+    while round(Fraction(largest, 1 << shift)) > high:
         shift += 1
     return shift
-
-
-def _round(value: int, shift: int) -> int:
-    return value if shift == 0 else (value + (1 << (shift - 1))) >> shift
 
 
 def convert(sums: NDArray[np.integer], shift: int, macro: Macro) -> NDArray[np.int32]:
     """Return what the codes of whole sums are worth, by the law of the converter."""
     low, high = code_range(macro)
-    half = (1 << shift) >> 1
-    codes = np.clip((sums.astype(np.int64) + half) >> shift, low, high)
-    return (codes << shift).astype(np.int32)
+    step = 1 << shift
+    return (np.clip(np.rint(sums / step), low, high) * step).astype(np.int32)

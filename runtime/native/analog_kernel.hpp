@@ -21,10 +21,20 @@ constexpr int analog_pieces = analog_lanes / lane_count;
 #endif
 }
 
-// The largest whole number that is not above; the value is within the range of int32.
-[[gnu::always_inline]] inline I32 round_down(F32 value) {
-  const I32 whole = __builtin_convertvector(value, I32);
-  return whole + (__builtin_convertvector(whole, F32) > value);
+// The nearest whole number, of two the even one; the value is within the range of int32.
+[[gnu::always_inline]] inline I32 round_half_even(F32 value) {
+#if MCC_WIDTH == 64
+  return reinterpret_cast<I32>(
+      _mm512_maskz_cvtps_epi32(0xffff, reinterpret_cast<__m512>(value)));
+#elif MCC_WIDTH == 32
+  return reinterpret_cast<I32>(_mm256_cvtps_epi32(reinterpret_cast<__m256>(value)));
+#elif defined(__SSE2__)
+  return reinterpret_cast<I32>(_mm_cvtps_epi32(reinterpret_cast<__m128>(value)));
+#else
+  I32 whole;
+  for (int i = 0; i < lane_count; ++i) whole[i] = static_cast<int>(__builtin_rintf(value[i]));
+  return whole;
+#endif
 }
 
 [[gnu::always_inline]] inline int code_at(const AnalogInputs& inputs, int input, int row) {
@@ -122,9 +132,8 @@ void add_piece(const AnalogPlan& plan, const AnalogInputs& inputs, const AnalogS
       for (int p = 0; p < 4; ++p) sums[p] += square_root(variances[p]) * normals[p];
     }
     for (int p = 0; p < 4 && phase + p < plan.phase_count; ++p) {
-      F32 level = sums[p] * plan.scale + 0.5f;
-      level = larger(smaller(level, spread(plan.high + 0.5f)), spread(plan.low));
-      const I32 code = round_down(level);
+      const F32 level = smaller(sums[p] * plan.scale, spread(plan.high));
+      const I32 code = round_half_even(larger(level, spread(plan.low)));
       const I32 turned = (code ^ flips) - flips;
       total += turned * plan.phases[phase + p].worth;
     }

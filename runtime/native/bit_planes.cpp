@@ -98,12 +98,11 @@ std::vector<PlannedPhase> driven_phases(const Settings& settings, bool twos_comp
 std::int64_t plan_converter(BitPlanePlan& plan, const Settings& settings, std::int64_t largest) {
   const std::int64_t half = settings.shift ? std::int64_t(1) << (settings.shift - 1) : 0;
   const std::int64_t top = (largest + half) >> settings.shift;
-  const std::int64_t bottom = (-largest + half) >> settings.shift;
-  const std::int64_t low = std::clamp(bottom, settings.low, settings.high);
+  const std::int64_t low = std::clamp(-top, settings.low, settings.high);
   const std::int64_t high = std::clamp(top, settings.low, settings.high);
   const std::int64_t reach = std::max(std::abs(low), std::abs(high));
   plan.wide = largest + half > 32767 || reach > 32767 || settings.shift > 15;
-  plan.converter = {settings.shift, int(half), int(low), int(high)};
+  plan.converter = {settings.shift, int(half), int(4 * half - 1), int(low), int(high)};
   return reach;
 }
 

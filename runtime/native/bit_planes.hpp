@@ -56,9 +56,12 @@ struct Slot {
   bool of_negative;  // of the magnitude of the negative inputs (sign-magnitude)
 };
 
+// `half` a step is added to the sums before they are shifted. A sum halfway from an even code to
+// the one above is then a whole step in the bits of `tie_mask`, and gets the even code.
 struct Converter {
   int shift;
   int half;
+  int tie_mask;
   int low;
   int high;
 };

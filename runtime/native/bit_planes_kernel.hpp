@@ -117,23 +117,45 @@ template <class Lane, bool signed_drive, int fixed_chunk>
   }
 }
 
+// The sums in steps of the converter, of two nearest ones the even one.
+template <class Lane, bool rounds>
+[[gnu::always_inline]] inline typename Lane::Signed steps_of(const Converter& converter,
+                                                             typename Lane::Unsigned sums) {
+  using Signed = typename Lane::Signed;
+  using Unsigned = typename Lane::Unsigned;
+  if constexpr (!rounds) return reinterpret_cast<Signed>(sums);
+  const auto mask = filled<Lane>(converter.tie_mask).part[0][0];
+  const auto step = filled<Lane>(2 * converter.half).part[0][0];
+  const auto ties = reinterpret_cast<Unsigned>((sums & mask) == step);  // -1 or 0
+  return reinterpret_cast<Signed>(sums + ties) >> converter.shift;
+}
+
 // acc = (acc << lift) + or - the codes of the sums.
-template <class Lane>
-[[gnu::always_inline]] inline void convert(const Converter& converter, const Phase& phase,
-                                           const Wide<Lane>& sums, Wide<Lane>& accumulated) {
+template <class Lane, bool rounds>
+[[gnu::always_inline]] inline void convert_sums(const Converter& converter, const Phase& phase,
+                                                const Wide<Lane>& sums, Wide<Lane>& accumulated) {
   using Signed = typename Lane::Signed;
   using Unsigned = typename Lane::Unsigned;
   const auto low = reinterpret_cast<Signed>(filled<Lane>(converter.low).part[0][0]);
   const auto high = reinterpret_cast<Signed>(filled<Lane>(converter.high).part[0][0]);
   for (int p = 0; p < Lane::parts; ++p) {
     for (int i = 0; i < pieces; ++i) {
-      const Signed steps = reinterpret_cast<Signed>(sums.part[p][i]) >> converter.shift;
+      const Signed steps = steps_of<Lane, rounds>(converter, sums.part[p][i]);
       const auto codes = reinterpret_cast<Unsigned>(smaller(larger(steps, low), high));
       Unsigned& total = accumulated.part[p][i];
       total = total << phase.lift;
       total = phase.negative ? total - codes : total + codes;
     }
   }
+}
+
+template <class Lane>
+[[gnu::always_inline]] inline void convert(const Converter& converter, const Phase& phase,
+                                           const Wide<Lane>& sums, Wide<Lane>& accumulated) {
+  if (converter.shift)
+    convert_sums<Lane, true>(converter, phase, sums, accumulated);
+  else
+    convert_sums<Lane, false>(converter, phase, sums, accumulated);
 }
 
 // The 32-bit numbers of one strip.

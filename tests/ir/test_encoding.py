@@ -147,11 +147,25 @@ def test_full_scale_is_the_smallest_step_that_never_clips(
         assert np.array_equal(convert(sums, 0, macro), sums)
 
 
-def test_converter_rounds_half_up_and_clips() -> None:
+def test_converter_of_plain_sums_rounds_half_to_even_and_clips() -> None:
     macro, _ = hardware(Encoding.OFFSET)
     macro = dataclasses.replace(macro, adc=dataclasses.replace(macro.adc, bits=3))
     assert code_range(macro) == (0, 7)
-    assert convert(np.array([-9, 1, 2, 5, 6, 100]), 2, macro).tolist() == [0, 0, 4, 4, 8, 28]
+    sums = np.array([-9, 1, 2, 3, 5, 6, 10, 100])
+    assert convert(sums, 2, macro).tolist() == [0, 0, 0, 4, 4, 8, 8, 28]
+
+
+def test_converter_of_signed_sums_rounds_half_to_even_and_clips() -> None:
+    macro, _ = hardware(Encoding.DIFFERENTIAL)
+    macro = dataclasses.replace(macro, adc=dataclasses.replace(macro.adc, bits=3))
+    assert code_range(macro) == (-4, 3)
+    sums = np.array([-100, -7, -6, -5, -3, -2, -1, 1, 2, 3, 5, 6, 7, 100])
+    values = [-16, -8, -8, -4, -4, 0, 0, 0, 0, 4, 4, 8, 8, 12]
+    assert convert(sums, 2, macro).tolist() == values
+    every = np.arange(-12, 13)
+    for shift in (1, 2):
+        inside = every[np.abs(every) <= 3 << shift]
+        assert convert(inside, shift, macro).sum() == 0
 
 
 def test_isaac_needs_eight_bits_thanks_to_its_flipped_columns() -> None:

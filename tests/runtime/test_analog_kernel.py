@@ -68,6 +68,24 @@ def test_kernel_equals_its_twin(case: tuple[Any, ...], noisy: bool, flip: bool) 
             assert np.array_equal(found, expected)
 
 
+@pytest.mark.parametrize("level", _kernels.levels())
+def test_ties_go_to_the_even_code(level: str) -> None:
+    """Input r makes the sums r and -r."""
+    rows = 40
+    codes = np.tri(rows + 1, rows, -1, dtype=np.uint8)
+    weights = np.ones((rows, 2), np.float32)
+    weights[:, 1] = -1
+    tile: dict[str, Any] = {"slices": 1, "bits_per_cell": 1, "active_rows": rows}
+    packed = _kernels.pack_analog(weights, None, **tile)
+    drive: dict[str, Any] = {"input_bits": 1, "dac_bits": 1, "sign_magnitude": False}
+    for shift in (0, 1, 2, 3):
+        converter = {"shift": shift, "low": -64, "high": 63}
+        found = _kernels.analog_product(codes, packed, **drive, **converter, level=level)
+        wanted = [round(row / 2**shift) * 2**shift for row in range(rows + 1)]
+        assert found[:, 0].tolist() == wanted
+        assert found[:, 1].tolist() == [-value for value in wanted]
+
+
 def test_generator_is_philox() -> None:
     """Known answers of the authors of Philox (Random123)."""
     ones = np.full((1, 4), 0xFFFFFFFF, np.uint32)

@@ -107,6 +107,23 @@ def test_bit_plane_product(
     assert np.array_equal(found, expected)
 
 
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("dac_bits", [1, 8])
+@pytest.mark.parametrize("shift", [0, 1, 2, 3, 5])
+def test_ties_go_to_the_even_code(shift: int, dac_bits: int, level: str) -> None:
+    """Input r makes the sums r and -r; those that 8-bit drives could make need 32-bit lanes."""
+    rows = 160
+    codes = np.tri(rows + 1, rows, -1, dtype=np.uint8)
+    digits = np.ones((1, rows, 2), np.int8)
+    digits[:, :, 1] = -1
+    packed = _kernels.pack_digits(digits, bits_per_cell=1, active_rows=rows)
+    converter = CONVERTER | {"dac_bits": dac_bits, "shift": shift, "low": -200, "high": 200}
+    found = _kernels.bit_plane_product(codes, packed, **converter, level=level)
+    wanted = [round(row / 2**shift) * 2**shift for row in range(rows + 1)]
+    assert found[:, 0].tolist() == wanted
+    assert found[:, 1].tolist() == [-value for value in wanted]
+
+
 @quick
 @given(random=randoms, shape=shapes, signed=st.booleans(), level=levels, threads=st.integers(1, 3))
 def test_integer_product(
