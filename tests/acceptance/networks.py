@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from mcc.ir.network import Feeds
 from tests.acceptance.trained import DATA, ResNet, Stories
 
 manual_seed: Any = cast(Any, torch).manual_seed
@@ -27,6 +29,8 @@ class Source:
     module: nn.Module | Path
     args: Any
     kwargs: dict[str, Any] = field(default_factory=dict[str, Any])
+    samples: tuple[Feeds, ...] = ()
+    """More inputs by name, for a file that takes one sample only."""
 
 
 class Convolutions(nn.Module):
@@ -132,7 +136,15 @@ def bert() -> Source:
 
 
 def gpt2() -> Source:
-    config = _library().GPT2Config(vocab_size=32, n_positions=16, n_embd=16, n_layer=2, n_head=2)
+    config = _library().GPT2Config(
+        vocab_size=32,
+        n_positions=16,
+        n_embd=16,
+        n_layer=2,
+        n_head=2,
+        bos_token_id=0,
+        eos_token_id=0,
+    )
     return Source(_library().GPT2LMHeadModel(config).eval(), _tokens())
 
 
@@ -144,8 +156,10 @@ def llama() -> Source:
 
 
 def mnist() -> Source:
-    drawn = np.random.default_rng(0).integers(0, 256, (3, 1, 1, 28, 28))
-    return Source(DATA / "models" / "mnist.onnx", [(image,) for image in drawn.astype(np.float32)])
+    with gzip.open(DATA / "mnist" / "t10k-images-idx3-ubyte.gz") as file:
+        pixels = np.frombuffer(file.read(16 + 3 * 784), np.uint8, offset=16).astype(np.float32)
+    samples = tuple({"Input3": image} for image in pixels.reshape(3, 1, 1, 28, 28))
+    return Source(DATA / "models" / "mnist.onnx", (samples[0]["Input3"],), samples=samples)
 
 
 def _resnet(layers: int) -> Source:

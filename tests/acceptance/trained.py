@@ -54,7 +54,7 @@ class ResNet(nn.Module):
     @staticmethod
     def load(layers: int) -> ResNet:
         made = ResNet(layers)
-        found = made.load_state_dict(arrays(f"cifar10_resnet{layers}.npz"), strict=False)
+        found: Any = made.load_state_dict(arrays(f"cifar10_resnet{layers}.npz"), strict=False)
         assert not found.unexpected_keys
         assert all(key.endswith("num_batches_tracked") for key in found.missing_keys)
         return made
