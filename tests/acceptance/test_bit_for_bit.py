@@ -32,6 +32,8 @@ MANY_CYCLES = (networks.mnist, networks.stories260k)
 """Half a million and more to step through one by one."""
 TOO_MANY_CYCLES = (networks.resnet20, networks.resnet32)
 """Ten million and more: for a benchmark."""
+WIDE_BITS = 14
+"""More than any sum of the rows of these targets needs."""
 Make = Callable[[], Source]
 
 
@@ -71,9 +73,11 @@ def captured(make: Make) -> tuple[Network, tuple[Feeds, ...]]:
 
 
 @cache
-def compiled(make: Make, target: str) -> Compiled:
+def compiled(make: Make, target: str, converter_bits: int | None = None) -> Compiled:
     network, examples = captured(make)
     chip = targets.load(target)
+    if converter_bits is not None:
+        chip = chip.with_values({"macro.adc.bits": converter_bits})
     context = PassContext(target=chip, calibration=examples[:2])
     outcome = run_pipeline(network, parse_passes(DEFAULT_PIPELINE), context)
     samples = examples[-2:]
@@ -129,12 +133,10 @@ def test_integers_and_outputs_are_those_of_the_reference(make: Make, target: str
 
 @cases()
 def test_a_converter_that_cannot_clip_changes_nothing(make: Make, target: str) -> None:
-    it = compiled(make, target)
-    wide = targets.load(target).with_values({"macro.adc.bits": 14})
-    made = generate(it.network, wide)
-    assert all(tile.shift == 0 for tile in made.program.tiles)
-    exact, sums = observed(made, it.feeds, Fidelity.EXACT)
-    converted, converted_sums = observed(made, it.feeds, Fidelity.CONVERTER)
+    it = compiled(make, target, WIDE_BITS)
+    assert all(tile.shift == 0 for tile in it.made.program.tiles)
+    exact, sums = observed(it.made, it.feeds, Fidelity.EXACT)
+    converted, converted_sums = observed(it.made, it.feeds, Fidelity.CONVERTER)
     assert_same_arrays(converted, exact)
     assert_same_arrays(converted_sums, sums)
 
