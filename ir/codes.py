@@ -27,6 +27,9 @@ CODES: dict[str, str] = {
         "A transformers model keeps keys and values for its next call; the compiled network "
         "computes them anew."
     ),
+    "calibration-default": (
+        "No calibration data were given; scales come from the example inputs, or from made-up ones."
+    ),
     "calibration-empty": (
         "There is nothing to calibrate with: the ranges of activations are measured on data of "
         "the user, at least one sample."
@@ -151,6 +154,9 @@ CODES: dict[str, str] = {
     "program-deadlock": (
         "The cores of a program wait for each other for ever: for semaphores that nobody posts, "
         "or for messages that nobody sends or takes."
+    ),
+    "program-differs": (
+        "The program does not compute what the network does. This is a bug of the tool."
     ),
     "program-hazard": (
         "Two instructions of a core can be in flight at the same time although one writes what "

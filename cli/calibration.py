@@ -1,0 +1,71 @@
+"""Calibration data as users give it, to the inputs of single samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from mcc.ir.diagnostics import error
+from mcc.ir.network import Feeds
+from mcc.ir.signature import Signature
+from mcc.ir.tensors import Array, to_array
+
+
+def calibration_feeds(
+    signature: Signature, calibration: Any, examples: tuple[Feeds, ...]
+) -> tuple[Feeds, ...]:
+    """Return the inputs to calibrate with, one entry for each run of the network.
+
+    Args:
+        signature: Of the network.
+        calibration: One batch, an iterable of batches, or an `.npz` path; a batch is an array, a
+            tuple of positional arguments, or a mapping from names. The examples if None.
+        examples: The example inputs of the capture.
+
+    Raises:
+        MccError: `calibration-empty`, or what `Signature` refuses.
+    """
+    if calibration is None:
+        return examples
+    batches = [_feeds(signature, batch) for batch in _batches(calibration)]
+    feeds = tuple(item for batch in batches for item in runs_of(signature, batch))
+    if not feeds:
+        raise error(
+            "calibration-empty",
+            "the calibration data hold no sample",
+            "give inputs like those of later use, none of which you test with",
+        )
+    return feeds
+
+
+def runs_of(signature: Signature, feeds: Mapping[str, Array]) -> Iterator[dict[str, Array]]:
+    """Split inputs that were checked into those of single runs of the network."""
+    if not signature.samples:
+        yield dict(feeds)
+        return
+    count = min((len(array) for array in feeds.values()), default=0)
+    for index in range(count):
+        yield {name: array[index : index + 1] for name, array in feeds.items()}
+
+
+def _batches(calibration: Any) -> Iterable[Any]:
+    if isinstance(calibration, (str, Path)):
+        from mcc.cli.arrays import read_arrays
+
+        return (read_arrays(Path(calibration)),)
+    if isinstance(calibration, Mapping) or to_array(calibration) is not None:
+        return (cast(Any, calibration),)
+    return calibration
+
+
+def _feeds(signature: Signature, batch: Any) -> dict[str, Array]:
+    if isinstance(batch, Mapping):
+        named = cast("Mapping[str, Any]", batch)
+        if set(named) <= {leaf.name for leaf in signature.input_leaves}:
+            arrays = {name: to_array(value) for name, value in named.items()}
+            return signature.check_feeds({k: v for k, v in arrays.items() if v is not None})
+        return signature.flatten_inputs((), named)
+    if isinstance(batch, (tuple, list)):
+        return signature.flatten_inputs(cast("Sequence[Any]", batch), {})
+    return signature.flatten_inputs((batch,), {})

@@ -1,0 +1,92 @@
+"""One chip that was programmed, called like the module it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, final
+
+from mcc.cli.program import Program
+from mcc.ir.tensors import Array, holds_torch
+from mcc.runtime import machine as engine
+from mcc.runtime.arrays import Fidelity
+from mcc.runtime.cycles import Cycles
+from mcc.runtime.observation import Observer
+
+
+@final
+@dataclass(frozen=True)
+class Run:
+    """What one call gave and cost; the costs are totals over all samples of the call."""
+
+    outputs: Any
+    """In the structure of the module."""
+    samples: int
+    cycles: int
+    seconds: float
+    joules: float
+    joules_by_component: dict[str, float]
+    trace: Cycles | None
+
+
+@final
+class Machine:
+    """A chip instance with its host."""
+
+    def __init__(
+        self,
+        program: Program,
+        fidelity: str | Fidelity = Fidelity.EXACT,
+        seed: int = 0,
+        threads: int = 2,
+    ) -> None:
+        """Program one chip.
+
+        Args:
+            program: What to run.
+            fidelity: `exact`, `converter` or `device`.
+            seed: The chip instance, at `device`.
+            threads: Threads to compute with; the results do not depend on it.
+        """
+        self.program = program
+        self.fidelity = Fidelity(fidelity)
+        self._engine = engine.Machine(program.artifact.program, self.fidelity, seed, threads)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the network; arrays or torch tensors in, the same kind out."""
+        return self.run(*args, **kwargs).outputs
+
+    def run(self, *args: Any, trace: bool = False, **kwargs: Any) -> Run:
+        """Run the network, and count what that costs."""
+        signature = self.program.artifact.signature
+        feeds = signature.flatten_inputs(args, kwargs)
+        outputs, run = self.run_feeds(feeds, trace=trace)
+        as_torch = holds_torch(args) or holds_torch(kwargs)
+        return Run(
+            outputs=signature.unflatten_outputs(outputs, as_torch),
+            samples=run.samples,
+            cycles=run.cycles,
+            seconds=run.seconds,
+            joules=run.joules,
+            joules_by_component=run.joules_by_component,
+            trace=run.trace,
+        )
+
+    def run_feeds(
+        self,
+        feeds: dict[str, Array],
+        *,
+        trace: bool = False,
+        observer: Observer | None = None,
+        progress: Callable[[float], None] | None = None,
+    ) -> tuple[dict[str, Array], engine.Run]:
+        """Run inputs that the signature has checked; return outputs by name, and the costs."""
+        signature = self.program.artifact.signature
+        if signature.samples:
+            stacked = {name: array[:, None] for name, array in feeds.items()}
+        else:
+            stacked = {name: array[None] for name, array in feeds.items()}
+        run = self._engine.run(stacked, observer, trace, progress)
+        if signature.samples:
+            return {name: array[:, 0] for name, array in run.outputs.items()}, run
+        return {name: array[0] for name, array in run.outputs.items()}, run
