@@ -6,6 +6,7 @@ import io
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -38,3 +39,9 @@ def read_arrays(path: Path) -> dict[str, Array]:
 def write_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
     """Write arrays as an `.npz` file, completely or not at all."""
     write_file(path, (pack_arrays(arrays),))
+
+
+def in_order(arrays: Mapping[str, Any]) -> Any:
+    """Return the arrays as a tuple where they have no names but those that NumPy gave them."""
+    plain = [f"arr_{index}" for index in range(len(arrays))]
+    return tuple(arrays[name] for name in plain) if arrays and set(arrays) == set(plain) else arrays

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+from mcc.cli.arrays import in_order, read_arrays
 from mcc.ir.diagnostics import error
 from mcc.ir.network import Feeds
 from mcc.ir.signature import Signature
@@ -28,7 +29,7 @@ def calibration_feeds(
     """
     if calibration is None:
         return examples
-    batches = [_feeds(signature, batch) for batch in _batches(calibration)]
+    batches = [feeds_of(signature, batch) for batch in _batches(calibration)]
     feeds = tuple(item for batch in batches for item in runs_of(signature, batch))
     if not feeds:
         raise error(
@@ -49,23 +50,33 @@ def runs_of(signature: Signature, feeds: Mapping[str, Array]) -> Iterator[dict[s
         yield {name: array[index : index + 1] for name, array in feeds.items()}
 
 
-def _batches(calibration: Any) -> Iterable[Any]:
-    if isinstance(calibration, (str, Path)):
-        from mcc.cli.arrays import read_arrays
+def feeds_of(signature: Signature, batch: Any) -> dict[str, Array]:
+    """Check one batch, and name its tensors as the network does.
 
-        return (read_arrays(Path(calibration)),)
-    if isinstance(calibration, Mapping) or to_array(calibration) is not None:
-        return (cast(Any, calibration),)
-    return calibration
+    Args:
+        signature: Of the network.
+        batch: An array, a tuple of positional arguments, a mapping from the names of arguments or
+            tensors, or the arrays of an `.npz` file without names.
 
-
-def _feeds(signature: Signature, batch: Any) -> dict[str, Array]:
+    Raises:
+        MccError: What `Signature` refuses.
+    """
+    if isinstance(batch, Mapping):
+        batch = in_order(cast("Mapping[str, Any]", batch))
     if isinstance(batch, Mapping):
         named = cast("Mapping[str, Any]", batch)
-        if set(named) <= {leaf.name for leaf in signature.input_leaves}:
-            arrays = {name: to_array(value) for name, value in named.items()}
+        arrays = {name: to_array(value) for name, value in named.items()}
+        if set(named) & {leaf.name for leaf in signature.input_leaves}:
             return signature.check_feeds({k: v for k, v in arrays.items() if v is not None})
         return signature.flatten_inputs((), named)
     if isinstance(batch, (tuple, list)):
         return signature.flatten_inputs(cast("Sequence[Any]", batch), {})
     return signature.flatten_inputs((batch,), {})
+
+
+def _batches(calibration: Any) -> Iterable[Any]:
+    if isinstance(calibration, (str, Path)):
+        return (read_arrays(Path(calibration)),)
+    if isinstance(calibration, Mapping) or to_array(calibration) is not None:
+        return (cast(Any, calibration),)
+    return calibration

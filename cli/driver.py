@@ -19,7 +19,16 @@ from mcc.ir.diagnostics import EXIT_UNSUPPORTED, Diagnostic, MccError, Severity
 from mcc.ir.hardware import Target
 from mcc.ir.network import Certificate, Contract, Feeds, Network, evidence_for, to_bytes
 from mcc.ir.tensors import Array
-from mcc.passes import Hook, Outcome, Pass, PassContext, format_pass, parse_passes, run_pipeline
+from mcc.passes import (
+    Hook,
+    Outcome,
+    Pass,
+    PassContext,
+    Step,
+    format_pass,
+    parse_passes,
+    run_pipeline,
+)
 from mcc.runtime.arrays import Fidelity
 from mcc.runtime.costs import costs_of
 from mcc.runtime.machine import Machine
@@ -84,10 +93,11 @@ def compile(
     )
     feeds = calibration_feeds(captured.signature, calibration, captured.examples)
     context = PassContext(target=chip, calibration=feeds, findings=list(captured.findings))
-    _note_source(context, calibration, captured, input_shapes)
-    progress("passes")
+    if calibration is None:
+        _note_no_calibration(context, len(feeds), given=example_inputs is not None or bool(kwargs))
     evidence = evidence_for(captured.network, feeds[:PROVED_WITH])
-    outcome = run_pipeline(captured.network, pipeline, context, hook, evidence)
+    after = _announced(pipeline, hook, progress)
+    outcome = run_pipeline(captured.network, pipeline, context, after, evidence)
     _refuse_errors(context.findings)
     progress("code generation")
     generation = generate(outcome.network, chip, strict=strict)
@@ -103,23 +113,28 @@ def _target(target: str | Path | Target, overrides: Mapping[str, str] | None) ->
     return targets.load(target, overrides)
 
 
-def _note_source(
-    context: PassContext,
-    calibration: Any,
-    captured: Capture,
-    input_shapes: Mapping[str, Any] | None,
-) -> None:
-    """Say what the calibration rests on where the user gave no data for it."""
-    if calibration is not None:
-        return
-    made_up = bool(input_shapes) or captured.provenance.get("examples") == "made up"
-    what = "inputs that were made up" if made_up else "the example inputs only"
+def _note_no_calibration(context: PassContext, count: int, *, given: bool) -> None:
+    """Say what the scales rest on where the user gave no data for them."""
+    what = "the example inputs only" if given else "inputs of the file or made-up ones"
     context.report(
         "calibration-default",
-        f"the network is calibrated on {what} ({len(captured.examples)} samples)",
-        help="give calibration data like those of later use",
+        f"the network is calibrated on {what} (samples: {count})",
+        help="give calibration data like those of later use, none of which you test with",
         severity=Severity.WARNING,
     )
+
+
+def _announced(pipeline: Sequence[Pass], hook: Hook | None, progress: Progress) -> Hook:
+    """Return a hook that announces the pass after the one that has ended."""
+    progress(pipeline[0].name if pipeline else "passes")
+
+    def after(step: Step) -> None:
+        if hook is not None:
+            hook(step)
+        if step.index + 1 < len(pipeline):
+            progress(pipeline[step.index + 1].name)
+
+    return after
 
 
 def _refuse_errors(findings: Sequence[Diagnostic]) -> None:

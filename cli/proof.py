@@ -10,7 +10,16 @@ from typing import Any, final
 import numpy as np
 
 from mcc.backends.crossbar.generate import generate
-from mcc.ir.artifact import CELLS, CERTIFICATES, NETWORK, PROGRAM, SOURCE_MAP, VECTORS, Artifact
+from mcc.ir.artifact import (
+    CELLS,
+    CERTIFICATES,
+    NETWORK,
+    PROGRAM,
+    REPORT,
+    SOURCE_MAP,
+    VECTORS,
+    Artifact,
+)
 from mcc.ir.diagnostics import EXIT_BUG, MccError, error
 from mcc.ir.network import (
     Feeds,
@@ -27,8 +36,10 @@ from mcc.ir.program.places import Places
 from mcc.ir.tensors import Array
 from mcc.passes import certify, parse_passes
 from mcc.runtime.arrays import Fidelity
+from mcc.runtime.costs import costs_of
 from mcc.runtime.machine import Machine
 from mcc.runtime.observation import Collector
+from mcc.runtime.report import make_report
 
 
 @final
@@ -86,9 +97,18 @@ def same(left: Array, right: Array) -> bool:
 def verify(artifact: Artifact) -> Iterator[Check]:
     """Prove again everything that a compiled file claims."""
     network = from_bytes(artifact.network)
+    yield from _capture(artifact)
     yield from _passes(artifact, network)
     yield from _program(artifact, network)
     yield from _vectors(artifact, network)
+
+
+def _capture(artifact: Artifact) -> Iterator[Check]:
+    """The original is not in the file, so that this one proof stays as it was recorded."""
+    for item in artifact.certificates:
+        if item.subject == "capture":
+            detail = f"recorded: {item.detail or item.inputs}; the original is not in the file"
+            yield Check("capture", item.passed, detail)
 
 
 def _inputs(artifact: Artifact, kind: str) -> list[dict[str, Array]]:
@@ -139,7 +159,10 @@ def _program(artifact: Artifact, network: Network) -> Iterator[Check]:
 
 
 def _vectors(artifact: Artifact, network: Network) -> Iterator[Check]:
-    machine = Machine(artifact.program, Fidelity.EXACT)
+    costs = costs_of(artifact.program, trace=True)
+    report = make_report(artifact.program, costs, network)
+    yield Check(REPORT, report == artifact.report, "follows from the program and its clock")
+    machine = Machine(artifact.program, Fidelity.EXACT, costs=costs)
     inputs, outputs = _inputs(artifact, "input"), _inputs(artifact, "output")
     for index, expected in enumerate(outputs):
         try:

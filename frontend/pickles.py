@@ -17,10 +17,12 @@ _TENSORS = frozenset(
     {
         "collections.OrderedDict",
         "torch.Size",
+        "torch.Tensor",
         "torch.device",
         "torch.serialization._get_layout",
         "torch.storage.TypedStorage",
         "torch.storage.UntypedStorage",
+        "torch._tensor._rebuild_from_type_v2",
         "torch._utils._rebuild_parameter",
         "torch._utils._rebuild_tensor",
         "torch._utils._rebuild_tensor_v2",

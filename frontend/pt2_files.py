@@ -114,6 +114,7 @@ def _expressions(data: Any) -> Iterator[str]:
 
 def _unknown_names(text: str) -> bool:
     """Tell whether an expression has more than sizes of inputs, numbers and arithmetic."""
+    text = _SYMBOL.sub("1", text)
     text = re.sub(r"\bL(\['\w*'\]|\[\d+\])+", "1", text)
     text = re.sub(r"(?<=1)\.(size|stride|storage_offset|dim)\(\)(\[\d+\])?", "", text)
     text = re.sub(r"(?<=\d)\.(?=\d)", "", text)
@@ -122,6 +123,9 @@ def _unknown_names(text: str) -> bool:
     known = all(re.fullmatch(r"(s|u|zuf|f|zf)\d+", item) or item in _FUNCTIONS for item in names)
     return bool(strange) or not known
 
+
+_SYMBOL = re.compile(r"\bSymbol\('(?:s|u|zuf|f|zf)\d+'(?:, ?\w+ ?= ?(?:True|False))*\)")
+"""A size of an input that torch wrote with what it knows of it."""
 
 _FUNCTIONS = frozenset(
     """Max Min Mod PythonMod FloorDiv CeilDiv CleanDiv ModularIndexing Where IntTrueDiv

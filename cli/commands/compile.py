@@ -1,0 +1,210 @@
+"""`mcc compile`: a network in, one compiled file out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import click
+
+from mcc.cli.console import (
+    engineering,
+    json_option,
+    make_table,
+    print_diagnostics,
+    print_json,
+    print_tables,
+    progress_bar,
+)
+from mcc.ir.diagnostics import error, nearest
+
+if TYPE_CHECKING:
+    from mcc.cli.program import Program
+    from mcc.frontend import InputSpec
+    from mcc.passes import Hook, Step
+
+INFIX = "-after-"
+
+
+@click.command(short_help="Compile a network for a target.")
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option("--target", default="rram40nm", show_default=True, help="A shipped name or a file.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="The file to write.")
+@click.option(
+    "--input",
+    "inputs",
+    multiple=True,
+    metavar="NAME=1x3x32x32[:DTYPE]",
+    help="Shape of an input for which there is no data, as often as needed.",
+)
+@click.option(
+    "--calibration", type=click.Path(path_type=Path), help="An .npz of inputs to calibrate with."
+)
+@click.option("--passes", default="default", show_default=True, help="The pipeline.")
+@click.option("--strict", is_flag=True, help="Refuse a network that is larger than the chip.")
+@click.option(
+    "--set", "overrides", multiple=True, metavar="PATH=VALUE", help="Change a value of the target."
+)
+@click.option("--dump-dir", type=click.Path(path_type=Path), help="Write the network of each pass.")
+@click.option("--print-after", multiple=True, metavar="PASS", help="Print the network as text.")
+@click.option("--time-passes", is_flag=True, help="Print the time that each pass took.")
+@click.option("--module", metavar="PKG.MOD:FACTORY", help="What builds the module of a state dict.")
+@click.option("--trust-pickle", is_flag=True, help="Load a pickle, which can run any code.")
+@json_option
+def command(model: Path, as_json: bool, **options: Any) -> None:
+    """Compile MODEL (.pt, .pth, .pt2 or .onnx) for a target.
+
+    Without --input, the inputs are captured with the calibration data. An array file names its
+    arrays like the inputs; arrays without names (arr_0, ...) are taken in order.
+    """
+    from mcc.cli.driver import compile
+    from mcc.passes import parse_passes
+
+    output = _output(model, options["output"])
+    pipeline = parse_passes(options["passes"])
+    _check_names(options["print_after"], [item.name for item in pipeline])
+    steps: list[Step] = []
+    with progress_bar("compile") as progress:
+        program = compile(
+            model,
+            _example(options["calibration"]) if not options["inputs"] else None,
+            target=options["target"],
+            overrides=_pairs("--set", options["overrides"]),
+            calibration=options["calibration"],
+            passes=pipeline,
+            strict=options["strict"],
+            input_shapes=_shapes(options["inputs"]),
+            module_factory=options["module"],
+            trust_pickle=options["trust_pickle"],
+            hook=_hook(steps, options["print_after"], options["dump_dir"]),
+            progress=progress,
+        )
+        progress("writing")
+        program.save(output)
+    print_diagnostics(program.findings)
+    if options["time_passes"]:
+        _print_times(steps)
+    summary = _summary(program, output)
+    print_json(summary) if as_json else print_tables(_table(summary))
+
+
+def _output(model: Path, output: Path | None) -> Path:
+    """Return the file to write, once its folder is known to be there."""
+    path = output or Path(model.with_suffix(".mcc").name)
+    if not path.parent.is_dir():
+        raise error("write-failed", f"there is no folder `{path.parent}`", "make it first")
+    if path.is_dir():
+        raise error("write-failed", f"`{path}` is a folder", "name a file in it")
+    return path
+
+
+def _check_names(names: Sequence[str], known: Sequence[str]) -> None:
+    for name in names:
+        if name not in known:
+            text = f"--print-after: the pipeline has no pass `{name}`"
+            raise error("unknown-pass", text, nearest(name, known))
+
+
+def _example(calibration: Path | None) -> Any:
+    """Return the first sample of the calibration data, to capture the network with."""
+    if calibration is None:
+        return None
+    from mcc.cli.arrays import in_order, read_arrays
+
+    arrays = read_arrays(calibration)
+    first = {name: array[:1] for name, array in arrays.items() if array.ndim and len(array)}
+    return in_order(first) or None
+
+
+def _shapes(texts: Sequence[str]) -> dict[str, InputSpec]:
+    from mcc.frontend import InputSpec
+    from mcc.frontend.examples import DTYPES
+
+    shapes: dict[str, InputSpec] = {}
+    for name, text in _pairs("--input", texts).items():
+        size, _, dtype = text.partition(":")
+        if dtype and dtype not in DTYPES:
+            raise error("usage", f"--input {name}: no type `{dtype}`", nearest(dtype, DTYPES))
+        try:
+            shapes[name] = InputSpec(tuple(map(int, size.split("x"))), dtype or "float32")
+        except ValueError:
+            help = "write it as --input name=1x3x32x32, or --input name=1x16:int64"
+            raise error("usage", f"--input {name}: `{size}` is no shape", help) from None
+    return shapes
+
+
+def _pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name or not value:
+            raise error("usage", f"{option} {text}: there is no value", "write it as name=value")
+        if name in pairs:
+            raise error("usage", f"{option} {name} is given twice", "give it once")
+        pairs[name] = value
+    return pairs
+
+
+def _hook(steps: list[Step], print_after: Sequence[str], folder: Path | None) -> Hook:
+    """Return what is called after each pass: it notes, prints and dumps as the user asked."""
+    from mcc.ir.files import write_file
+    from mcc.ir.network import to_bytes, to_text
+
+    def hook(step: Step) -> None:
+        steps.append(step)
+        if step.item.name in print_after:
+            click.echo(f"# after {step.item.name}\n{to_text(step.network)}", err=True)
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+            name = f"{step.index:02}{INFIX}{step.item.name}.onnx"
+            write_file(folder / name, (to_bytes(step.network),))
+
+    return hook
+
+
+def _print_times(steps: Sequence[Step]) -> None:
+    click.echo("pass          rewrite [s]  proof [s]", err=True)
+    for step in steps:
+        name = step.item.name
+        click.echo(f"{name:<12} {step.seconds:>12.2f} {step.proof_seconds:>10.2f}", err=True)
+
+
+def _summary(program: Program, output: Path) -> dict[str, Any]:
+    report = program.report()
+    units: dict[str, int] = {}
+    for row in report["operators"]:
+        units[row["unit"]] = units.get(row["unit"], 0) + 1
+    return {
+        "file": str(output),
+        "bytes": output.stat().st_size,
+        "target": report["target"],
+        "cycles": report["time"]["cycles"],
+        "seconds": report["time"]["seconds"],
+        "joules": report["energy"]["total"],
+        "operators": units,
+        "occupied": report["use"]["occupied"],
+        "certificates": [item.to_dict() for item in program.certificates],
+        "findings": [str(item) for item in program.findings],
+    }
+
+
+def _table(summary: dict[str, Any]) -> Any:
+    def shown(name: str) -> str:
+        item = cast("dict[str, Any]", summary[name])
+        return f"{engineering(item['value'], item['unit'])} ({item['origin']})"
+
+    where = ", ".join(f"{count} {unit}" for unit, count in sorted(summary["operators"].items()))
+    proofs = [
+        f"{item['subject']}: {item['contract']}, measured {item['measured']:.3g}"
+        for item in summary["certificates"]
+    ]
+    rows = [
+        ("file", f"{summary['file']} ({summary['bytes']:,} bytes)"),
+        ("operators", where),
+        ("cycles of one sample", shown("cycles")),
+        ("time of one sample", shown("seconds")),
+        ("energy of one sample", shown("joules")),
+        *(("proved" if index == 0 else "", text) for index, text in enumerate(proofs)),
+    ]
+    return make_table(f"compiled for {summary['target']}", ("", ""), rows)
