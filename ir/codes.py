@@ -190,6 +190,10 @@ CODES: dict[str, str] = {
         "A value of a target is outside its bounds, is not a value of its field, or cannot be "
         "combined with another value."
     ),
+    "target-mismatch": (
+        "The tiles of a network were cut for another target, or for other values of the same one; "
+        "a program for this target needs passes that were told of it."
+    ),
     "target-missing": "Something depends on the target, and none was named.",
     "target-missing-key": (
         "A target file leaves out something that every target must state; nothing is filled in "

@@ -10,7 +10,17 @@ import onnx_ir as ir
 from mcc.ir.diagnostics import error
 from mcc.ir.hardware import Target
 from mcc.ir.hardware.encoding import physical_columns
-from mcc.ir.network import Contract, Network, Stage, Tiling, Unit, placement_of, tile
+from mcc.ir.network import (
+    Contract,
+    Destination,
+    Network,
+    Stage,
+    Tiling,
+    Unit,
+    placement_of,
+    set_destination,
+    tile,
+)
 from mcc.ir.network.matrix import matrix_block
 from mcc.passes.base import Pass, PassContext
 from mcc.passes.converter_range import contraction_view, converter_shifts
@@ -35,7 +45,7 @@ class Tile(Pass):
     """Decides which sample of the calibration data sets the step of calibrated converters."""
 
     def run(self, network: Network, context: PassContext) -> Network:
-        """Record a tiling on every contraction that runs on crossbars."""
+        """Record a tiling on every contraction that runs on crossbars, and for which chip."""
         if context.target is None:
             raise error("target-missing", "tiles depend on the target", "name one: `--target`")
         target = context.target
@@ -47,7 +57,7 @@ class Tile(Pass):
         shifts = converter_shifts(network, tilings, context.calibration, target, self.seed)
         for node, tiling in tilings.items():
             tile(node, replace(tiling, shift=shifts[node]))
-        return network
+        return set_destination(network, Destination(target.name, target.digest()))
 
 
 def tiling_for(node: ir.Node, target: Target) -> Tiling:

@@ -19,9 +19,10 @@ from mcc.backends.crossbar.views import View
 from mcc.backends.crossbar.waits import with_waits
 from mcc.backends.crossbar.writer import Line
 from mcc.backends.onnx.partition import partition
-from mcc.ir.diagnostics import EXIT_UNSUPPORTED, Diagnostic, MccError, Severity
+from mcc.ir.diagnostics import EXIT_UNSUPPORTED, Diagnostic, MccError, Severity, error
 from mcc.ir.hardware import Target
 from mcc.ir.hardware.derived import cores as core_count
+from mcc.ir.network.destination import destination_of
 from mcc.ir.network.values import Network
 from mcc.ir.program import Constant, HostCall, Program
 from mcc.ir.program.checks import check
@@ -51,11 +52,13 @@ def generate(network: Network, target: Target, *, strict: bool = False) -> Gener
         strict: Refuse what would be time-multiplexed.
 
     Raises:
-        MccError: `buffer-too-small`, `memory-too-small`, `tile-too-large`; under `strict` also
-            `chip-too-small`.
+        MccError: `target-mismatch`, `buffer-too-small`, `memory-too-small`, `tile-too-large`;
+            under `strict` also `chip-too-small`.
     """
     kernels = Kernels(network, partition(list(network.graph)))
     contractions = _contractions(kernels)
+    if contractions:
+        _check_destination(network, target)
     columns = [contraction.columns(target) for contraction in contractions.values()]
     turns = dict(zip(contractions, assign(columns, target), strict=True))
     matrices = Matrices(list(contractions.values()), list(turns.values()), target)
@@ -79,6 +82,21 @@ def generate(network: Network, target: Target, *, strict: bool = False) -> Gener
     if strict and findings:
         raise MccError(findings, EXIT_UNSUPPORTED)
     return Generation(program, tuple(findings), tuple(summaries), _places(lines))
+
+
+def _check_destination(network: Network, target: Target) -> None:
+    """Refuse a network whose tiles were cut for another chip."""
+    mapped = destination_of(network)
+    if mapped is not None and mapped.digest == target.digest():
+        return
+    found = "for no target" if mapped is None else f"for `{mapped.name}`"
+    if mapped is not None and mapped.name == target.name:
+        found += " with other values"
+    raise error(
+        "target-mismatch",
+        f"the network was mapped {found}, not for `{target.name}` as it is here",
+        "run the passes `place` and `tile` again with this target",
+    )
 
 
 def _emit(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mcc.ir.network.certificate import Certificate, Contract, judge, outputs_of, prove
+from mcc.ir.network.destination import Destination, destination_of, set_destination
 from mcc.ir.network.editor import Editor
 from mcc.ir.network.feeds import Evidence, evidence_for
 from mcc.ir.network.legality import (
@@ -56,6 +57,7 @@ __all__ = [
     "Contract",
     "Conv",
     "Dequantize",
+    "Destination",
     "Editor",
     "Evidence",
     "Feeds",
@@ -76,6 +78,7 @@ __all__ = [
     "check_stage",
     "code_range",
     "constant_of",
+    "destination_of",
     "dtype_of",
     "evidence_for",
     "from_bytes",
@@ -97,6 +100,7 @@ __all__ = [
     "prove",
     "save",
     "session_options",
+    "set_destination",
     "set_stage",
     "shape_of",
     "stage_of",
