@@ -15,7 +15,7 @@ from mcc.ir.program.instructions.base import Context
 from mcc.ir.program.program import Program
 from mcc.ir.program.timing import Pipeline, Step
 from mcc.ir.program.topology import topology
-from mcc.runtime._kernels import run_clock
+from mcc.runtime import _kernels
 from mcc.runtime.cycles import Cycles, fail_deadlock, sort_records, units_per_core
 
 
@@ -117,7 +117,7 @@ def clock(program: Program, trace: bool = False) -> Cycles:
     for core, instructions in enumerate(program.cores):
         tables.add_core(program.context(core), instructions)
     resources = topology(program.target)
-    cycles, unit_busy, resource_busy, records, stopped_at = run_clock(
+    cycles, unit_busy, resource_busy, records, stopped_at = _kernels.run_clock(
         _array(tables.operations),
         _array(tables.operation_offsets),
         _array(tables.wait_offsets),

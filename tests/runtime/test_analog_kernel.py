@@ -79,7 +79,7 @@ def test_ties_go_to_the_even_code(level: str) -> None:
     packed = _kernels.pack_analog(weights, None, **tile)
     drive: dict[str, Any] = {"input_bits": 1, "dac_bits": 1, "sign_magnitude": False}
     for shift in (0, 1, 2, 3):
-        converter = {"shift": shift, "low": -64, "high": 63}
+        converter: dict[str, Any] = {"shift": shift, "low": -64, "high": 63}
         found = _kernels.analog_product(codes, packed, **drive, **converter, level=level)
         wanted = [round(row / 2**shift) * 2**shift for row in range(rows + 1)]
         assert found[:, 0].tolist() == wanted

@@ -117,7 +117,12 @@ def test_ties_go_to_the_even_code(shift: int, dac_bits: int, level: str) -> None
     digits = np.ones((1, rows, 2), np.int8)
     digits[:, :, 1] = -1
     packed = _kernels.pack_digits(digits, bits_per_cell=1, active_rows=rows)
-    converter = CONVERTER | {"dac_bits": dac_bits, "shift": shift, "low": -200, "high": 200}
+    converter: dict[str, Any] = CONVERTER | {
+        "dac_bits": dac_bits,
+        "shift": shift,
+        "low": -200,
+        "high": 200,
+    }
     found = _kernels.bit_plane_product(codes, packed, **converter, level=level)
     wanted = [round(row / 2**shift) * 2**shift for row in range(rows + 1)]
     assert found[:, 0].tolist() == wanted
