@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,15 @@ from mcc.frontend import Capture, InputSpec, capture
 from mcc.ir.artifact import Artifact
 from mcc.ir.diagnostics import EXIT_UNSUPPORTED, Diagnostic, MccError, Severity
 from mcc.ir.hardware import Target
-from mcc.ir.network import Certificate, Contract, Feeds, Network, evidence_for, to_bytes
+from mcc.ir.network import (
+    Certificate,
+    Contract,
+    Feeds,
+    Network,
+    evidence_for,
+    from_bytes,
+    to_bytes,
+)
 from mcc.ir.tensors import Array
 from mcc.passes import (
     Hook,
@@ -100,6 +109,7 @@ def compile(
     outcome = run_pipeline(captured.network, pipeline, context, after, evidence)
     _refuse_errors(context.findings)
     progress("code generation")
+    outcome = _as_stored(outcome)
     generation = generate(outcome.network, chip, strict=strict)
     context.findings.extend(generation.findings)
     progress("proof of the program")
@@ -141,6 +151,11 @@ def _refuse_errors(findings: Sequence[Diagnostic]) -> None:
     errors = [item for item in findings if item.severity is Severity.ERROR]
     if errors:
         raise MccError(errors, EXIT_UNSUPPORTED)
+
+
+def _as_stored(outcome: Outcome) -> Outcome:
+    """Return the outcome with its network as the file will hold it, to be proved again from there."""
+    return replace(outcome, network=from_bytes(to_bytes(outcome.network)))
 
 
 def _artifact(
