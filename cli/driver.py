@@ -154,7 +154,7 @@ def _refuse_errors(findings: Sequence[Diagnostic]) -> None:
 
 
 def _as_stored(outcome: Outcome) -> Outcome:
-    """Return the outcome with its network as the file will hold it, to be proved again from there."""
+    """Return the outcome with its network as the file will hold it."""
     return replace(outcome, network=from_bytes(to_bytes(outcome.network)))
 
 
