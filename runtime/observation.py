@@ -21,7 +21,7 @@ class Integers(StrEnum):
     CODES = "codes"
     """What `quantize` writes."""
     SUMS = "sums"
-    """What `dequantize` reads: sums over all tiles."""
+    """What `dequantize` reads: sums over all tiles, or codes."""
 
 
 @final

@@ -247,7 +247,8 @@ class Generator:
             return Quantize(codes, real[0], real[1], 3, 0, 255, wait=wait)
         if kind == 6:
             bias = real[2] if self.random.random() < 0.5 else None
-            return Dequantize(real[0], sums, real[1], bias, wait=wait)
+            source = self.random.choice((sums, codes))
+            return Dequantize(real[0], source, real[1], bias, wait=wait)
         if kind == 7:
             operation = self.random.choice(list(BinaryOperation))
             return Binary(operation, real[0], real[1], real[2], wait=wait)

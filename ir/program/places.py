@@ -15,7 +15,7 @@ from mcc.ir.program.streams import Stream
 class Place:
     """The elements of a network value that an instruction makes or finds complete.
 
-    For `quantize` the codes of its result, for `dequantize` the sums of its source: `stream` has
+    For `quantize` the codes of its result, for `dequantize` what its source is: `stream` has
     the counts of that stream, and the same loops around it.
     """
 

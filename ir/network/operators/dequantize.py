@@ -1,4 +1,4 @@
-"""`mcc.Dequantize`: integer sums back to floats."""
+"""`mcc.Dequantize`: integer sums, or codes, back to floats."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mcc.ir.network.values import shape_of
 class Dequantize(Operator):
     """`y = float32(sums) * scale + bias`: one rounding for each of the three steps.
 
-    sums: any shape, int32
+    sums: any shape, int32; or codes, int8 or uint8
     scale: broadcasts to sums: per column, per token, or both; float32
     bias: broadcasts to sums, float32, may be absent
     y: the shape of sums, float32

@@ -177,7 +177,7 @@ class Quantize(VectorInstruction):
 @final
 @dataclass(frozen=True, slots=True)
 class Dequantize(VectorInstruction):
-    """Turn integer sums into real numbers.
+    """Turn integer sums, or codes, into real numbers.
 
     `result = float32(source) * scale`, then `+ bias` where there is one, each step rounded to
     float32. All streams have the same counts.
@@ -187,7 +187,7 @@ class Dequantize(VectorInstruction):
     MNEMONIC: ClassVar[str] = "dequantize"
 
     result: Stream = field(metadata=STREAM("`float32`"))
-    source: Stream = field(metadata=STREAM("`int32` sums"))
+    source: Stream = field(metadata=STREAM("`int32` sums, or codes, `int8` or `uint8`"))
     scale: Stream = field(metadata=STREAM("`float32`"))
     bias: Stream | None = field(default=None, metadata=OPTIONAL_STREAM("`float32`"))
 
@@ -210,7 +210,7 @@ class Dequantize(VectorInstruction):
     def problems(self, context: Context) -> Iterator[str]:
         """Name wrong types and counts."""
         yield from _shapes(self.result, self.source, self.scale, self.bias)
-        yield from _types((self.result, (DType.FLOAT32,)), (self.source, (DType.INT32,)))
+        yield from _types((self.result, (DType.FLOAT32,)), (self.source, (DType.INT32, *CODES)))
         yield from _types((self.scale, (DType.FLOAT32,)), (self.bias, (DType.FLOAT32,)))
 
 
