@@ -7,6 +7,7 @@ from pathlib import Path
 from mcc.frontend.capture import Capture
 from mcc.frontend.request import Request
 from mcc.ir.diagnostics import error
+from mcc.ir.files import unreadable
 
 TORCH_SUFFIXES = frozenset({".pt", ".pth", ".pt2", ".bin", ".ckpt"})
 
@@ -37,14 +38,10 @@ def capture_file(path: Path, request: Request) -> Capture:
 
 def check_readable(path: Path) -> None:
     """Refuse a path that is no readable file."""
-    if not path.exists():
-        raise error("file-missing", f"there is no file `{path}`")
-    if not path.is_file():
-        raise error("file-missing", f"`{path}` is no file")
     try:
         with path.open("rb") as file:
             empty = not file.read(1)
     except OSError as problem:
-        raise error("file-missing", f"cannot read `{path}`: {problem.strerror}") from problem
+        raise unreadable(path, problem) from problem
     if empty:
-        raise error("file-damaged", f"`{path.name}` is empty")
+        raise error("file-damaged", f"`{path.name}` is empty", "fetch or save it again")

@@ -10,6 +10,7 @@ import onnx_ir as ir
 
 from mcc.frontend.capture import Capture
 from mcc.frontend.onnx_capture import capture_model
+from mcc.frontend.quiet import quiet
 from mcc.frontend.request import Request
 from mcc.ir.diagnostics import Diagnostic, MccError, error
 
@@ -22,7 +23,8 @@ def capture_onnx_file(path: Path, request: Request) -> Capture:
             network in it is refused.
     """
     try:
-        model: ir.Model = cast(Any, ir).load(path)
+        with quiet():
+            model: ir.Model = cast(Any, ir).load(path)
     except Exception as problem:
         text = f"`{path.name}` is no ONNX model, or is cut off: {_short(problem)}"
         raise error("file-damaged", text, "fetch or save it again") from problem

@@ -11,7 +11,7 @@ from mcc.frontend.examples import DTYPES, InputSpec, make_example, refuse_bad_ex
 from mcc.frontend.onnx_shapes import Dims, dims_of
 from mcc.frontend.request import Request
 from mcc.ir.diagnostics import Diagnostic, MccError, nearest
-from mcc.ir.tensors import Array, to_array
+from mcc.ir.tensors import Array, to_array, type_name
 
 
 def tensor_types(values: Sequence[ir.Value], code: str) -> dict[str, str]:
@@ -61,7 +61,10 @@ def example_inputs(model: ir.Model, types: Mapping[str, str], request: Request) 
                 examples[name] = np.ascontiguousarray(array)
             continue
         sizes = specs[name].shape if name in specs else _closed(shape)
-        if sizes is None:
+        kind = specs[name].dtype if name in specs else None
+        if kind not in (None, types[name]):
+            problems.append(_mistyped(name, str(kind), types[name]))
+        elif sizes is None:
             problems.append(_open(name, shape))
         elif not _fits(sizes, shape):
             problems.append(_misfit(name, sizes, shape))
@@ -94,11 +97,11 @@ def _closed(shape: Dims) -> tuple[int, ...] | None:
 
 def _misfits(name: str, array: Array | None, shape: Dims, dtype: str) -> list[Diagnostic]:
     if array is None:
-        return [Diagnostic("input-dtype", f"example input `{name}` is no array")]
+        text = f"example input `{name}` is no array"
+        return [Diagnostic("input-dtype", text, "give a NumPy array or a torch tensor")]
     problems: list[Diagnostic] = []
     if array.dtype.name != dtype:
-        text = f"input `{name}` is {array.dtype.name}, the network takes {dtype}"
-        problems.append(Diagnostic("input-dtype", text, f"convert it to {dtype}"))
+        problems.append(_mistyped(name, type_name(array.dtype), dtype))
     if not _fits(array.shape, shape):
         problems.append(_misfit(name, array.shape, shape))
     return problems
@@ -113,9 +116,18 @@ def _fits(sizes: tuple[int, ...], shape: Dims) -> bool:
     return first and all(want is None or have == want for have, want in rest)
 
 
+def _mistyped(name: str, have: str, want: str) -> Diagnostic:
+    text = f"input `{name}` is {have}, the network takes {want}"
+    return Diagnostic("input-dtype", text, f"convert it to {want}")
+
+
 def _misfit(name: str, sizes: tuple[int, ...], shape: Dims) -> Diagnostic:
     have = "x".join(map(str, sizes)) or "a scalar"
-    return Diagnostic("input-shape", f"input `{name}` is {have}, the network takes {_text(shape)}")
+    text = f"input `{name}` is {have}, the network takes {_text(shape)}"
+    rest = tuple(size for size in shape[1:])
+    if len(sizes) == len(rest) and all(b in (None, a) for a, b in zip(sizes, rest, strict=True)):
+        return Diagnostic("input-shape", text, f"add the axis of samples: `{name}[None]`")
+    return Diagnostic("input-shape", text, "`?` stands for any size")
 
 
 def _open(name: str, shape: Dims) -> Diagnostic:

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 
 @contextmanager
 def quiet() -> Generator[None]:
-    """Silence warnings and log lines below errors."""
+    """Silence warnings and log lines: what goes wrong comes as an exception."""
     previous = logging.root.manager.disable
-    logging.disable(max(previous, logging.WARNING))
+    logging.disable(max(previous, logging.CRITICAL))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

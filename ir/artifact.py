@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcc.ir.container import check_layout, damaged, members_of, pieces
-from mcc.ir.diagnostics import MccError
+from mcc.ir.diagnostics import Location, MccError, located
 from mcc.ir.files import read_file, write_file
 from mcc.ir.hardware import Target, target_from_dict
 from mcc.ir.manifest import MANIFEST, check_manifest, make_manifest, plain_json
@@ -76,6 +76,16 @@ class Artifact:
     """Where the inputs of the compiler came from; plain data."""
 
 
+def stage_member(name: str) -> str:
+    """Return the member that holds one of the further networks."""
+    return f"stages/{name}.onnx"
+
+
+def host_member(index: int) -> str:
+    """Return the member that holds one of the host graphs."""
+    return f"host/{index:04}.onnx"
+
+
 def to_bytes(artifact: Artifact) -> bytes:
     """Return the file of an artifact."""
     return b"".join(pieces(_members(artifact)))
@@ -96,16 +106,26 @@ def load(path: str | Path) -> Artifact:
     Raises:
         MccError: `file-missing`, `artifact-version`, or `artifact-damaged` naming the member.
     """
-    return from_bytes(read_file(path))
+    return from_bytes(read_file(path), str(path))
 
 
-def from_bytes(data: bytes) -> Artifact:
+def from_bytes(data: bytes, file: str = "") -> Artifact:
     """Read the file of an artifact.
+
+    Args:
+        data: Its bytes.
+        file: What to call it in errors.
 
     Raises:
         MccError: `artifact-version`, or `artifact-damaged` naming the member.
     """
-    members, manifest = read_members(data)
+    try:
+        return _artifact(*read_members(data))
+    except MccError as cause:
+        raise located(cause, Location(file)) from cause
+
+
+def _artifact(members: Mapping[str, bytes], manifest: Mapping[str, Any]) -> Artifact:
     target = _parsed(MANIFEST, lambda: target_from_dict(manifest["target"]))
     return Artifact(
         program=_parsed(PROGRAM, lambda: _program(members, target)),
@@ -153,8 +173,8 @@ def _members(artifact: Artifact) -> dict[str, bytes]:
         VECTORS: pack_arrays(artifact.vectors),
         REPORT: plain_json(artifact.report),
     }
-    members |= {f"host/{i:04}.onnx": graph for i, graph in enumerate(program.host_graphs)}
-    members |= {f"stages/{name}.onnx": data for name, data in artifact.stages.items()}
+    members |= {host_member(i): graph for i, graph in enumerate(program.host_graphs)}
+    members |= {stage_member(name): data for name, data in artifact.stages.items()}
     content = {
         "target": program.target.to_dict(),
         "target_digest": program.target.digest(),

@@ -17,6 +17,7 @@ from mcc.ir.diagnostics import MccError, error
 _LOCAL = struct.Struct("<IHHHHHIIIHH")
 _CENTRAL = struct.Struct("<IHHHHHHIIIHHHHHII")
 _END = struct.Struct("<IHHHHIIH")
+_BEGIN, _LAST = b"PK\3\4", b"PK\5\6"
 _VERSION = 20
 _UTF8 = 0x800
 _TIME, _DATE = 0, 0x21
@@ -57,6 +58,11 @@ def members_of(data: bytes) -> list[tuple[str, bytes]]:
         MccError: `artifact-damaged` where it is no such archive; members may still be others than
             were written.
     """
+    if not data.startswith(_BEGIN):
+        help = "a compiled file is what `mcc compile` writes"
+        raise error("artifact-damaged", "this is no compiled file", help)
+    if data[-_END.size :][: len(_LAST)] != _LAST:
+        raise damaged("the archive", "it is cut off, or bytes follow its end")
     found: list[tuple[str, bytes]] = []
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -70,7 +76,7 @@ def members_of(data: bytes) -> list[tuple[str, bytes]]:
                     raise damaged(item.filename, "it is cut off")
                 found.append((item.orig_filename, part))
     except (zipfile.BadZipFile, NotImplementedError, UnicodeError, ValueError) as cause:
-        raise error("artifact-damaged", f"this is no complete zip archive: {cause}") from cause
+        raise damaged("the archive", f"it is not whole: {cause}") from cause
     return found
 
 

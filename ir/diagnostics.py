@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import final
 
@@ -84,6 +84,15 @@ def error(
 ) -> MccError:
     """Build the exception that carries a single diagnostic."""
     return MccError([Diagnostic(code, message, help, location)], exit_code)
+
+
+def located(problem: MccError, location: Location) -> MccError:
+    """Give a place to those diagnostics of an exception that have none."""
+    placed = [
+        item if str(item.location) else replace(item, location=location)
+        for item in problem.diagnostics
+    ]
+    return MccError(placed, problem.exit_code)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import secrets
 from collections.abc import Iterable
 from pathlib import Path
 
-from mcc.ir.diagnostics import error
+from mcc.ir.diagnostics import MccError, error
 
 
 def write_file(path: str | Path, pieces: Iterable[bytes]) -> None:
@@ -19,8 +20,9 @@ def write_file(path: str | Path, pieces: Iterable[bytes]) -> None:
     Raises:
         MccError: `write-failed`, for example because the disk is full.
     """
-    path = Path(path)
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(6)}.partial")
+    check_place(path)
+    place = Path(os.path.realpath(path))
+    partial = place.with_name(f".{place.name}.{secrets.token_hex(6)}.partial")
     try:
         try:
             with open(partial, "xb") as file:
@@ -28,16 +30,34 @@ def write_file(path: str | Path, pieces: Iterable[bytes]) -> None:
                     file.write(piece)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(partial, path)
+            os.replace(partial, place)
         except BaseException:
             partial.unlink(missing_ok=True)
             raise
     except OSError as cause:
-        raise error(
-            "write-failed",
-            f"`{path}` could not be written: {cause.strerror or cause}",
-            "nothing was left behind; free space or name another folder",
-        ) from cause
+        raise _unwritten(path, cause) from cause
+
+
+def check_place(path: str | Path) -> None:
+    """Refuse a place where no file can be written.
+
+    Raises:
+        MccError: `write-failed`: its folder is missing or closed, or something that is no plain
+            file has this name.
+    """
+    path = Path(path)
+    try:
+        if not path.parent.is_dir():
+            raise error("write-failed", f"there is no folder `{path.parent}`", "make it first")
+        if path.is_dir():
+            raise error("write-failed", f"`{path}` is a folder", "name a file in it")
+        if path.exists() and not path.is_file():
+            raise error("write-failed", f"`{path}` is no plain file", "name another file")
+    except OSError as cause:
+        raise _unwritten(path, cause) from cause
+    if not os.access(path.parent, os.W_OK):
+        help = "change its permissions, or name another folder"
+        raise error("write-failed", f"the folder `{path.parent}` cannot be written to", help)
 
 
 def read_file(path: str | Path) -> bytes:
@@ -49,5 +69,24 @@ def read_file(path: str | Path) -> bytes:
     try:
         return Path(path).read_bytes()
     except OSError as cause:
-        reason = cause.strerror or str(cause)
-        raise error("file-missing", f"`{path}` cannot be read: {reason}") from cause
+        raise unreadable(path, cause) from cause
+
+
+def unreadable(path: str | Path, cause: OSError) -> MccError:
+    """Return the refusal of a file that cannot be read; it offers the nearest name beside it."""
+    path = Path(path)
+    message = f"`{path}` cannot be read: {cause.strerror or cause}"
+    if not isinstance(cause, FileNotFoundError):
+        return error("file-missing", message, "name a file that you may read")
+    if not path.parent.is_dir():
+        return error("file-missing", message, f"there is no folder `{path.parent}` either")
+    beside = [item.name for item in path.parent.iterdir()]
+    close = difflib.get_close_matches(path.name, beside, n=1)
+    help = f"did you mean `{path.with_name(close[0])}`?" if close else "check the name"
+    return error("file-missing", message, help)
+
+
+def _unwritten(path: str | Path, cause: OSError) -> MccError:
+    message = f"`{path}` could not be written: {cause.strerror or cause}"
+    help = "nothing was left behind; free space or name another folder"
+    return error("write-failed", message, help)

@@ -9,28 +9,30 @@ import numpy as np
 
 from mcc.ir.diagnostics import Diagnostic, nearest
 from mcc.ir.structure import Constant, Group, GroupKind, Leaf, Structure
-from mcc.ir.tensors import Array, to_array
+from mcc.ir.tensors import Array, to_array, type_name
 
 
 def check_array(array: Array, leaf: Leaf, samples: bool) -> list[Diagnostic]:
     """Check type, shape and finiteness of one input."""
     problems: list[Diagnostic] = []
     if array.dtype.name != leaf.dtype:
-        text = f"input `{leaf.name}` is {array.dtype.name}, the network takes {leaf.dtype}"
+        text = f"input `{leaf.name}` is {type_name(array.dtype)}, the network takes {leaf.dtype}"
         help = f"convert it: `{leaf.name}.astype('{leaf.dtype}')`"
         problems.append(Diagnostic("input-dtype", text, help))
     wanted = ("n", *leaf.shape[1:]) if samples else leaf.shape
     fits = array.shape[1:] == leaf.shape[1:] and array.ndim > 0 if samples else False
     if not (fits or array.shape == leaf.shape):
         text = f"input `{leaf.name}` is {_size(array.shape)}, the network takes {_size(wanted)}"
-        one = samples and array.shape == leaf.shape[1:]
-        help = f"add the axis of samples: `{leaf.name}[None]`" if one else ""
+        help = "n counts the samples" if samples else "it is compiled for this shape only"
+        if samples and array.shape == leaf.shape[1:]:
+            help = f"add the axis of samples: `{leaf.name}[None]`"
         problems.append(Diagnostic("input-shape", text, help))
     elif array.size == 0:
-        problems.append(Diagnostic("input-shape", f"input `{leaf.name}` holds no sample"))
+        text = f"input `{leaf.name}` holds no sample"
+        problems.append(Diagnostic("input-shape", text, "give at least one"))
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         bad = int(array.size - np.isfinite(array).sum())
-        text = f"input `{leaf.name}` has {bad} elements that are NaN or infinite"
+        text = f"input `{leaf.name}` is NaN or infinite in {bad} of {array.size} elements"
         problems.append(Diagnostic("input-not-finite", text, "clean the data first"))
     return problems
 
@@ -39,9 +41,12 @@ def _size(shape: Sequence[int | str]) -> str:
     return "x".join(str(item) for item in shape) or "a scalar"
 
 
-def missing(name: str) -> Diagnostic:
-    """Say that an input is not given."""
-    return Diagnostic("input-missing", f"input `{name}` is not given")
+def missing(name: str, leaf: Leaf | None = None) -> Diagnostic:
+    """Say that an input is not given, and what it is where that is one tensor."""
+    help = "every input of the network is needed"
+    if leaf is not None:
+        help = f"give an array of {leaf.dtype}, {_size(leaf.shape)} at capture"
+    return Diagnostic("input-missing", f"input `{name}` is not given", help)
 
 
 def check_counts(feeds: Mapping[str, Array]) -> list[Diagnostic]:
@@ -91,9 +96,8 @@ def _items(
     group: Group, value: Any, path: str, problems: list[Diagnostic]
 ) -> list[tuple[str | int, tuple[Structure, Any]]]:
     """Pair the items of a container with what was given for them."""
-    wrong = Diagnostic(
-        "input-structure", f"input `{path}` is {type(value).__name__}, not a {group.kind}"
-    )
+    text = f"input `{path}` is {type(value).__name__}, not a {group.kind}"
+    wrong = Diagnostic("input-structure", text, "nest it as at capture")
     if group.kind is GroupKind.DICT:
         if not isinstance(value, Mapping):
             problems.append(wrong)
@@ -113,6 +117,6 @@ def _items(
     sequence = cast(Sequence[Any], value)
     if len(sequence) != len(group.items):
         text = f"input `{path}` has {len(sequence)} items, the network takes {len(group.items)}"
-        problems.append(Diagnostic("input-structure", text))
+        problems.append(Diagnostic("input-structure", text, "nest it as at capture"))
         return []
     return list(enumerate(zip(group.items, sequence, strict=True)))

@@ -106,7 +106,7 @@ class Signature:
             for name in feeds
             if name not in leaves
         ]
-        problems += [missing(name) for name in leaves if name not in feeds]
+        problems += [missing(name, leaf) for name, leaf in leaves.items() if name not in feeds]
         for name, leaf in leaves.items():
             if name in feeds:
                 problems += check_array(feeds[name], leaf, self.samples)

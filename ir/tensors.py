@@ -29,13 +29,22 @@ def holds_torch(value: Any) -> bool:
 
 
 def to_array(value: Any) -> Array | None:
-    """View a torch tensor or a NumPy value as an array; nothing for anything else."""
+    """View a torch tensor or a NumPy value as an array; nothing for anything else.
+
+    Bytes in the order of another machine are turned around.
+    """
     if is_torch(value):
         tensor = value.detach().cpu()
         return cast(Array, tensor.numpy(force=True)) if _has_numpy_type(tensor) else None
     if isinstance(value, (np.ndarray, np.generic)):
-        return np.asarray(cast(Any, value))
+        array = np.asarray(cast(Any, value))
+        return array.astype(array.dtype.newbyteorder("="), copy=False)
     return None
+
+
+def type_name(dtype: np.dtype[Any]) -> str:
+    """Name an element type as a user knows it."""
+    return {"U": "text", "S": "text", "V": "records", "O": "objects"}.get(dtype.kind, dtype.name)
 
 
 def _has_numpy_type(tensor: Any) -> bool:

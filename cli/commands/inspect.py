@@ -15,12 +15,11 @@ from mcc.cli.console import json_option, make_table, print_json, print_tables
 @json_option
 def command(model: Path, as_json: bool) -> None:
     """Show the members of MODEL, its inputs and outputs, its proofs, and what it was made from."""
-    from mcc.ir.artifact import from_bytes, read_members
+    from mcc.ir.artifact import load, read_members
     from mcc.ir.files import read_file
 
-    data = read_file(model)
-    _, manifest = read_members(data)
-    artifact = from_bytes(data)
+    artifact = load(model)
+    _, manifest = read_members(read_file(model))
     plain: dict[str, Any] = {
         "format": manifest["version"],
         "mcc": manifest["mcc"],

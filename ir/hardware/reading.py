@@ -9,6 +9,7 @@ from typing import Any, cast, final
 import yaml
 
 from mcc.ir.diagnostics import Diagnostic, Location, error, nearest
+from mcc.ir.files import unreadable
 from mcc.ir.hardware.fields import SECTIONS, leaves
 from mcc.ir.hardware.quantities import Kind, Quantity
 
@@ -105,9 +106,12 @@ def _text(path: Path) -> str:
         if path.stat().st_size > _LARGEST:
             raise error("target-syntax", "the file is larger than any target", location=place)
         return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as problem:
-        message = f"the target file cannot be read: {problem}"
-        raise error("file-missing", message, location=place) from problem
+    except OSError as problem:
+        raise unreadable(path, problem) from problem
+    except UnicodeDecodeError as problem:
+        message = f"the file is no text: {problem.reason} at byte {problem.start}"
+        help = "a target file is YAML, in UTF-8"
+        raise error("target-syntax", message, help, place) from problem
 
 
 def _line(node: yaml.Node) -> int:

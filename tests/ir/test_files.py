@@ -62,7 +62,7 @@ def test_a_file_replaces_the_old_one(tmp_path: Path) -> None:
 
 
 def test_what_is_not_there_is_told(tmp_path: Path) -> None:
-    with pytest.raises(MccError, match="No such file") as caught:
+    with pytest.raises(MccError, match="no folder") as caught:
         write_file(tmp_path / "missing" / "x", [b""])
     assert caught.value.diagnostics[0].code == "write-failed"
     for path in (tmp_path / "missing", tmp_path):
