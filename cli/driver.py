@@ -7,49 +7,32 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from mcc.backends.crossbar import targets
-from mcc.backends.crossbar.generate import Generation, generate
+from mcc.backends.crossbar.generate import generate
+from mcc.cli.bundle import PROVED_WITH, bundle
 from mcc.cli.calibration import calibration_feeds
 from mcc.cli.console import Progress, silent
 from mcc.cli.program import Program
-from mcc.frontend import Capture, InputSpec, capture
-from mcc.ir.artifact import Artifact
+from mcc.frontend import InputSpec, capture
 from mcc.ir.diagnostics import EXIT_UNSUPPORTED, Diagnostic, MccError, Severity
 from mcc.ir.hardware import Target
 from mcc.ir.network import (
-    Certificate,
-    Contract,
-    Feeds,
-    Network,
     evidence_for,
     from_bytes,
     to_bytes,
 )
-from mcc.ir.tensors import Array
 from mcc.passes import (
     Hook,
     Outcome,
     Pass,
     PassContext,
     Step,
-    format_pass,
     parse_passes,
     run_pipeline,
 )
-from mcc.runtime.arrays import Fidelity
-from mcc.runtime.costs import costs_of
-from mcc.runtime.machine import Machine
-from mcc.runtime.report import make_report
 
 if TYPE_CHECKING:
     import torch
-
-PROVED_WITH = 4
-"""Calibration samples that are kept in the artifact, to prove the passes with."""
-TESTED_WITH = 2
-"""Calibration samples whose outputs are kept in the artifact."""
 
 
 def compile(
@@ -113,7 +96,7 @@ def compile(
     generation = generate(outcome.network, chip, strict=strict)
     context.findings.extend(generation.findings)
     progress("proof of the program")
-    artifact = _artifact(captured, feeds, outcome, generation, pipeline)
+    artifact = bundle(captured, feeds, outcome, generation)
     return Program(artifact, tuple(context.findings))
 
 
@@ -156,67 +139,3 @@ def _refuse_errors(findings: Sequence[Diagnostic]) -> None:
 def _as_stored(outcome: Outcome) -> Outcome:
     """Return the outcome with its network as the file will hold it."""
     return replace(outcome, network=from_bytes(to_bytes(outcome.network)))
-
-
-def _artifact(
-    captured: Capture,
-    feeds: Sequence[Feeds],
-    outcome: Outcome,
-    generation: Generation,
-    pipeline: Sequence[Pass],
-) -> Artifact:
-    """Put the compiled file together; the program is run against the network it came from."""
-    from mcc.cli.proof import check_program
-
-    program = generation.program
-    costs = costs_of(program, trace=True)
-    machine = Machine(program, Fidelity.EXACT, costs=costs)
-    kept = feeds[:PROVED_WITH]
-    outputs = check_program(machine, outcome.network, generation.places, kept[:TESTED_WITH])
-    return Artifact(
-        program=program,
-        signature=captured.signature,
-        network=to_bytes(outcome.network),
-        stages=_stages(captured.network, outcome),
-        places=generation.places,
-        certificates=(captured.certificate, *outcome.certificates, _program_certificate(outputs)),
-        vectors=_vectors(kept, outputs),
-        report=make_report(program, costs, outcome.network),
-        provenance={
-            **captured.provenance,
-            "passes": ",".join(format_pass(item) for item in pipeline),
-            "calibration_samples": len(feeds),
-        },
-    )
-
-
-def _program_certificate(outputs: Sequence[Mapping[str, Array]]) -> Certificate:
-    return Certificate(
-        subject="program",
-        contract=Contract.EXACT,
-        bound=0.0,
-        measured=0.0,
-        inputs=f"{len(outputs)} calibration samples",
-        passed=True,
-        detail="codes, sums and outputs, bit for bit",
-    )
-
-
-def _stages(first: Network, outcome: Outcome) -> dict[str, bytes]:
-    """Return the network before each pass, in order; the one after the last is the network."""
-    networks = [first, *(step.network for step in outcome.steps[:-1])]
-    names = [step.item.name.replace("_", "-") for step in outcome.steps]
-    return {
-        f"{index:02}-before-{name}": to_bytes(network)
-        for index, (name, network) in enumerate(zip(names, networks, strict=True))
-    }
-
-
-def _vectors(
-    feeds: Sequence[Feeds], outputs: Sequence[Mapping[str, Array]]
-) -> dict[str, np.ndarray[Any, Any]]:
-    inputs = {f"input/{i}/{name}": it for i, run in enumerate(feeds) for name, it in run.items()}
-    results = {
-        f"output/{i}/{name}": it for i, run in enumerate(outputs) for name, it in run.items()
-    }
-    return {**inputs, **results}

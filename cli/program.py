@@ -14,7 +14,7 @@ from mcc.ir.network import Certificate
 from mcc.ir.program.assembly import disassemble
 
 if TYPE_CHECKING:
-    from mcc.cli.proof import Check
+    from mcc.cli.proofs import Check
 
 
 @final
@@ -46,13 +46,13 @@ class Program:
 
     def explain(self, node: str | None = None) -> list[dict[str, Any]]:
         """Return where every node went and why, or those whose name holds `node`."""
-        from mcc.cli.proof import explanations
+        from mcc.cli.explanation import explanations
 
         return explanations(self.artifact, node)
 
     def verify(self) -> list[Check]:
         """Prove again everything that the file claims."""
-        from mcc.cli.proof import verify
+        from mcc.cli.proofs import verify
 
         return list(verify(self.artifact))
 

@@ -33,7 +33,7 @@ from mcc.ir.container import check_layout, damaged, members_of, pieces
 from mcc.ir.diagnostics import Location, MccError, located
 from mcc.ir.files import read_file, write_file
 from mcc.ir.hardware import Target, target_from_dict
-from mcc.ir.manifest import MANIFEST, check_manifest, make_manifest, plain_json
+from mcc.ir.manifest import HEAD, MANIFEST, check_manifest, make_manifest, plain_json
 from mcc.ir.network.certificate import Certificate
 from mcc.ir.npz import pack_arrays, unpack_arrays
 from mcc.ir.program.encoding import decode, encode
@@ -49,6 +49,8 @@ CERTIFICATES = "certificates.json"
 VECTORS = "vectors.npz"
 REPORT = "report.json"
 REQUIRED = (MANIFEST, PROGRAM, SOURCE_MAP, CELLS, NETWORK, CERTIFICATES, VECTORS, REPORT)
+CONTENT = ("target", "target_digest", "signature", "provenance")
+"""What the manifest holds besides what every manifest does."""
 _HOST = re.compile(r"host/\d{4}\.onnx", re.ASCII)
 _STAGE = re.compile(r"stages/([a-z0-9][a-z0-9_-]*)\.onnx")
 T = TypeVar("T")
@@ -127,6 +129,7 @@ def from_bytes(data: bytes, file: str = "") -> Artifact:
 
 def _artifact(members: Mapping[str, bytes], manifest: Mapping[str, Any]) -> Artifact:
     target = _parsed(MANIFEST, lambda: target_from_dict(manifest["target"]))
+    _check_content(manifest, target)
     return Artifact(
         program=_parsed(PROGRAM, lambda: _program(members, target)),
         signature=_parsed(MANIFEST, lambda: Signature.from_dict(manifest["signature"])),
@@ -196,6 +199,13 @@ def _states(program: Program) -> dict[str, NDArray[np.uint8]]:
         f"{index:06}-core{image.core}-macro{image.macro}": image.cells
         for index, image in enumerate(program.images)
     }
+
+
+def _check_content(manifest: Mapping[str, Any], target: Target) -> None:
+    if strangers := manifest.keys() - {*HEAD, *CONTENT}:
+        raise damaged(MANIFEST, f"a manifest has no entry `{min(strangers)}`")
+    if manifest.get("target_digest") != target.digest():
+        raise damaged(MANIFEST, "the digest in it is not that of its target")
 
 
 def _program(members: Mapping[str, bytes], target: Target) -> Program:

@@ -14,6 +14,8 @@ from mcc.ir.diagnostics import error
 MANIFEST = "manifest.json"
 FORMAT = "mcc"
 VERSION = 1
+HEAD = ("format", "version", "mcc", "members", "digest")
+"""What every manifest holds."""
 
 
 def plain_json(data: object) -> bytes:
@@ -25,12 +27,12 @@ def plain_json(data: object) -> bytes:
 def make_manifest(content: Mapping[str, Any], members: Mapping[str, bytes]) -> bytes:
     """Return the manifest of members, with `content` beside it."""
     listed = {
-        name: {"bytes": len(members[name]), "sha256": _hash(members[name])}
+        name: {"bytes": len(members[name]), "sha256": hash_of(members[name])}
         for name in sorted(members)
     }
     head = {"format": FORMAT, "version": VERSION, "mcc": version("mcc")}
     manifest = {**head, **content, "members": listed}
-    return plain_json({**manifest, "digest": _hash(plain_json(manifest))})
+    return plain_json({**manifest, "digest": hash_of(plain_json(manifest))})
 
 
 def check_manifest(members: Mapping[str, bytes]) -> dict[str, Any]:
@@ -46,7 +48,7 @@ def check_manifest(members: Mapping[str, bytes]) -> dict[str, Any]:
             raise damaged(name, "it is missing")
         if name not in listed:
             raise damaged(name, "the manifest does not name it")
-        found = {"bytes": len(members[name]), "sha256": _hash(members[name])}
+        found = {"bytes": len(members[name]), "sha256": hash_of(members[name])}
         if found["bytes"] != listed[name].get("bytes"):
             raise damaged(name, f"it has {found['bytes']} bytes, not {listed[name].get('bytes')}")
         if found != listed[name]:
@@ -67,12 +69,13 @@ def _read(data: bytes) -> dict[str, Any]:
         message = f"{MANIFEST}: the format is {found.get('version')}, here {VERSION} is read"
         raise error("artifact-version", message, "compile again, or use the mcc that wrote it")
     rest = {key: value for key, value in found.items() if key != "digest"}
-    if again != data or found.get("digest") != _hash(plain_json(rest)):
+    if again != data or found.get("digest") != hash_of(plain_json(rest)):
         raise damaged(MANIFEST, "its bytes were changed")
     if not isinstance(found.get("members"), dict):
         raise damaged(MANIFEST, "it names no members")
     return found
 
 
-def _hash(data: bytes) -> str:
+def hash_of(data: bytes) -> str:
+    """Return the SHA-256 of bytes, as the manifest writes it."""
     return hashlib.sha256(data).hexdigest()

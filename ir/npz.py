@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import math
 import zipfile
@@ -37,6 +38,16 @@ def pack_arrays(arrays: Mapping[str, NDArray[Any]]) -> bytes:
             np.lib.format.write_array(buffer, array, version=(1, 0), allow_pickle=False)
             archive.writestr(item, buffer.getvalue(), compresslevel=_LEVEL)
     return target.getvalue()
+
+
+def hash_arrays(arrays: Mapping[str, NDArray[Any]]) -> str:
+    """Return the SHA-256 of names, types, shapes and elements, however they are packed."""
+    found = hashlib.sha256()
+    for name in sorted(arrays):
+        array = arrays[name]
+        found.update(f"{name}\n{array.dtype.str} {array.shape}\n".encode())
+        found.update(array.tobytes())
+    return found.hexdigest()
 
 
 def unpack_arrays(

@@ -5,11 +5,15 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from mcc.cli.console import json_option, print_json, progress_bar
 from mcc.ir.diagnostics import EXIT_USER
+
+if TYPE_CHECKING:
+    from mcc.cli.proofs import Check
 
 
 @click.command(short_help="Prove again everything that a compiled file claims.")
@@ -19,10 +23,11 @@ def command(model: Path, as_json: bool) -> None:
     """Prove MODEL, a compiled file, again from what is in it.
 
     Its hashes; the certificate of each pass; that cells, instructions and host graphs are those
-    that its network gives; and that the program computes what the network does, bit for bit.
+    that its network gives; and that the program computes what the network does, bit for bit. What
+    rests on the original, which is not in the file, is shown as recorded.
     """
     from mcc.cli.program import load
-    from mcc.cli.proof import Check, verify
+    from mcc.cli.proofs import Check, verify
 
     checks: list[Check] = []
     with progress_bar("verify") as progress:
@@ -37,11 +42,14 @@ def command(model: Path, as_json: bool) -> None:
         print_json({"passed": passed, "checks": [asdict(check) for check in checks]})
     else:
         for check in checks:
-            mark = click.style("proved", fg="green") if check.passed else _failed()
-            click.echo(f"{mark}  {check.name}: {check.detail}")
+            click.echo(f"{_mark(check)}  {check.name}: {check.detail}")
     if not passed:
         sys.exit(EXIT_USER)
 
 
-def _failed() -> str:
-    return click.style("FAILED", fg="red", bold=True)
+def _mark(check: Check) -> str:
+    if not check.passed:
+        return click.style("FAILED  ", fg="red", bold=True)
+    if check.recorded:
+        return click.style("recorded", fg="yellow")
+    return click.style("proved  ", fg="green")

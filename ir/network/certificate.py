@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, TypeAlias, final
 
@@ -49,6 +49,8 @@ class Certificate:
     passed: bool
     detail: str = ""
     """Where the worst case is."""
+    about: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The members of the compiled file that it speaks of, with their SHA-256."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data; the inverse of `from_dict`."""
@@ -63,6 +65,7 @@ class Certificate:
         """Read plain data."""
         fields = dict(data)
         fields["contract"] = Contract(fields["contract"])
+        fields["about"] = {str(name): str(found) for name, found in fields["about"].items()}
         for name in ("bound", "measured"):
             fields[name] = math.inf if fields[name] is None else float(fields[name])
         return cls(**fields)

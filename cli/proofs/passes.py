@@ -1,0 +1,63 @@
+"""Proves the passes of a compiled file again, by running the networks before and after each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+
+from mcc.cli.proofs.checks import Check
+from mcc.cli.proofs.vectors import runs_of
+from mcc.ir.artifact import CERTIFICATES, Artifact
+from mcc.ir.network import Certificate, Network, evidence_for, outputs_of, stage_of
+from mcc.passes import certify, parse_passes
+
+_MEASURED_AGAIN = 0.1
+"""How far a measured change may move, relative to itself, on another processor."""
+_DERIVED_AGAIN = 1e-6
+"""The same for a bound that was derived."""
+
+
+def check_passes(artifact: Artifact, networks: Mapping[str, Network]) -> Iterator[Check]:
+    """Prove every pass again, and compare with its certificate.
+
+    Args:
+        artifact: The content of the file.
+        networks: All networks in their order, by member.
+    """
+    pipeline = parse_passes(str(artifact.provenance["passes"]))
+    first = next(iter(networks.values()))
+    evidence = evidence_for(first, runs_of(artifact, "input"))
+    before = outputs_of(first, evidence)
+    spans = pairwise(networks.items())
+    for item, span, claimed in zip(pipeline, spans, artifact.certificates[1:-1], strict=True):
+        (source, old), (result, new) = span
+        after = outputs_of(new, evidence)
+        found = certify(item, old, new, before, after, evidence)
+        passed = found.passed and (stage_of(old), stage_of(new)) == (item.from_stage, item.to_stage)
+        bound = f"bound {found.bound:.3g}" if np.isfinite(found.bound) else "no bound was given"
+        detail = f"{found.contract}: measured {found.measured:.3g}, {bound}"
+        if not passed:
+            detail += f"; {result} is not what it may make of {source}"
+        agrees = agree(claimed, found)
+        if not agrees:
+            detail += f"; {CERTIFICATES} claims something else"
+        yield Check(f"pass {found.subject}", passed and agrees, detail)
+        before = after
+
+
+def agree(claimed: Certificate, found: Certificate) -> bool:
+    """Tell whether a proof came out as it is recorded.
+
+    Which of several outputs is the worst may depend on the processor, so that the words about it
+    are not compared.
+    """
+    close = np.isclose(claimed.measured, found.measured, rtol=_MEASURED_AGAIN)
+    same = np.isclose(claimed.bound, found.bound, rtol=_DERIVED_AGAIN)
+    return bool(close and same) and _compared(claimed) == _compared(found)
+
+
+def _compared(item: Certificate) -> Certificate:
+    return replace(item, measured=0.0, bound=0.0, detail="", about={})
