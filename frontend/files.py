@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mcc.frontend.capture import Capture
 from mcc.frontend.request import Request
-from mcc.ir.diagnostics import error
+from mcc.ir.diagnostics import MccError, error
 from mcc.ir.files import unreadable
 
 TORCH_SUFFIXES = frozenset({".pt", ".pth", ".pt2", ".bin", ".ckpt"})
@@ -18,14 +18,13 @@ def capture_file(path: Path, request: Request) -> Capture:
     Raises:
         MccError: The file is missing, of no known kind, damaged, or its network is refused.
     """
-    check_readable(path)
+    check_kind(path)
     if path.suffix == ".onnx":
+        if request.module_factory is not None:
+            raise needless_factory(path)
         from mcc.frontend.onnx_files import capture_onnx_file
 
         return capture_onnx_file(path, request)
-    if path.suffix not in TORCH_SUFFIXES:
-        text = f"`{path.name}` is of no known kind"
-        raise error("file-kind", text, "known: .pt, .pth, .pt2 and .onnx")
     try:
         from mcc.frontend.torch_files import capture_torch_file
     except ModuleNotFoundError as problem:
@@ -34,6 +33,36 @@ def capture_file(path: Path, request: Request) -> Capture:
         text = f"`{path.name}` needs torch, which is not installed"
         raise error("torch-missing", text, "pip install 'mcc[torch]'") from problem
     return capture_torch_file(path, request)
+
+
+def check_kind(path: Path) -> None:
+    """Refuse a path that is no readable file, or whose name is not that of a network.
+
+    Raises:
+        MccError: `file-missing`, `file-damaged`, `file-kind`.
+    """
+    check_readable(path)
+    if path.suffix != ".onnx" and path.suffix not in TORCH_SUFFIXES:
+        text = f"`{path.name}` is of no known kind"
+        raise error("file-kind", text, "known: .pt, .pth, .pt2 and .onnx")
+
+
+def brings_examples(path: Path) -> bool:
+    """Tell whether a file says itself what its network is called with: exported programs do.
+
+    Raises:
+        MccError: It is no file of a network, or damaged.
+    """
+    from mcc.frontend.pt_files import FileKind, inspect_file
+
+    check_kind(path)
+    return path.suffix != ".onnx" and inspect_file(path).kind is FileKind.PROGRAM
+
+
+def needless_factory(path: Path) -> MccError:
+    """Return the refusal of a module factory for a file that has its own network."""
+    text = f"`{path.name}` holds a whole network, so there is no module to build for it"
+    return error("module-factory", text, "leave out `--module`, which is for state dicts")
 
 
 def check_readable(path: Path) -> None:

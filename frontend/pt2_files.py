@@ -36,7 +36,8 @@ def _imports_of_bytes(path: Path, name: str, data: bytes) -> set[str]:
             with zipfile.ZipFile(io.BytesIO(data)) as inner:
                 pickles = [item for item in inner.infolist() if item.filename.endswith(".pkl")]
                 if sum(item.file_size for item in inner.infolist()) > MOST_BYTES:
-                    raise error("file-too-large", f"`{name}` in `{path.name}` unpacks to too much")
+                    text = f"`{name}` in `{path.name}` unpacks to too much"
+                    raise error("file-too-large", text, "do not use it")
                 return {
                     found for item in pickles for found in imports_of(io.BytesIO(inner.read(item)))
                 }

@@ -64,7 +64,8 @@ def _inspect_zip(path: Path, members: Members) -> Inspection:
         return Inspection(FileKind.SCRIPT, ())
     if "data.pkl" in members:
         return _by_imports(_imports_in(path, members["data.pkl"]))
-    raise error("file-kind", f"`{path.name}` is a zip file, but not one that torch writes")
+    text = f"`{path.name}` is a zip file, but not one that torch writes"
+    raise error("file-kind", text, "save a module with `torch.save` or `torch.export.save`")
 
 
 def _by_imports(found: set[str]) -> Inspection:

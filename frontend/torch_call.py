@@ -7,15 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast, final
 
-import numpy as np
 import torch
 from torch.utils import _pytree as pytree
 
 from mcc.frontend.torch_structure import describe
-from mcc.ir.diagnostics import error
+from mcc.ir.diagnostics import Diagnostic, MccError, error, nearest
 from mcc.ir.signature import Parameter
 from mcc.ir.structure import Leaf, map_leaves
-from mcc.ir.tensors import Array
+from mcc.ir.tensors import Array, to_array, type_name
 
 
 @final
@@ -49,8 +48,10 @@ def bind(module: torch.nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any]
         MccError: The arguments do not fit, or hold something that is no tensor and not plain.
     """
     args, kwargs = to_tensors(tuple(args)), to_tensors(dict(kwargs))
+    signature = inspect.signature(module.forward)
+    _refuse_unknown(signature, kwargs)
     try:
-        bound = inspect.signature(module.forward).bind(*args, **kwargs)
+        bound = signature.bind(*args, **kwargs)
     except TypeError as problem:
         text = f"the example inputs do not fit {type(module).__name__}.forward: {problem}"
         raise error("example-inputs", text, "give the arguments of one call") from problem
@@ -67,8 +68,21 @@ def bind(module: torch.nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any]
         text = f"{type(module).__name__}.forward takes a container that torch cannot take apart"
         raise error("input-unsupported", text, "use tensors in tuples, lists and dicts")
     if not found:
-        raise error("example-inputs", "the example inputs hold no tensor")
+        raise error("example-inputs", "the example inputs hold no tensor", "give tensors or arrays")
     return call
+
+
+def _refuse_unknown(signature: inspect.Signature, kwargs: Mapping[str, Any]) -> None:
+    parameters = signature.parameters
+    if any(item.kind is item.VAR_KEYWORD for item in parameters.values()):
+        return
+    problems = [
+        Diagnostic("input-unknown", f"there is no input `{name}`", nearest(name, parameters))
+        for name in kwargs
+        if name not in parameters
+    ]
+    if problems:
+        raise MccError(problems)
 
 
 def resize(call: Call, inputs: Sequence[Array]) -> tuple[Parameter, ...]:
@@ -103,16 +117,25 @@ def _named(bound: inspect.BoundArguments) -> Iterator[tuple[str, Any, bool]]:
 
 
 def to_tensor(array: Array) -> torch.Tensor:
-    """Make a tensor of its own memory from an array."""
-    return cast(Any, torch).from_numpy(array.copy())
+    """Make a tensor of its own memory from an array.
+
+    Raises:
+        MccError: `input-dtype`: torch has no such elements.
+    """
+    try:
+        return cast(Any, torch).from_numpy(array.copy())
+    except TypeError as problem:
+        text = f"an input is an array of {type_name(array.dtype)}"
+        raise error("input-dtype", text, "give numbers, such as float32") from problem
 
 
 def to_tensors(value: Any) -> Any:
     """Turn the NumPy arrays of a nested value into tensors, and leave all else."""
 
     def convert(leaf: Any) -> Any:
-        if isinstance(leaf, (np.ndarray, np.generic)):
-            return to_tensor(np.array(cast(Array, leaf)))
+        array = None if isinstance(leaf, torch.Tensor) else to_array(leaf)
+        if array is not None:
+            return to_tensor(array)
         return leaf.detach() if isinstance(leaf, torch.Tensor) else leaf
 
     return pytree.tree_map(convert, value)

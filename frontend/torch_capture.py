@@ -17,7 +17,7 @@ from mcc.frontend.names import name_ends, name_weights, output_names
 from mcc.frontend.samples import MOST, common_count, is_per_sample, split
 from mcc.frontend.sources import take_locations
 from mcc.frontend.torch_call import Call, bind, resize, to_tensor
-from mcc.frontend.torch_eager import run_eager, try_eager
+from mcc.frontend.torch_eager import try_eager
 from mcc.frontend.torch_effects import random_operators, training_operators
 from mcc.frontend.torch_export import OPSETS, convert, export
 from mcc.frontend.torch_flat import PREFIX, Flat
@@ -155,7 +155,7 @@ def _trace(work: _Work, inputs: list[Array]) -> tuple[ExportedProgram, list[Arra
 
 def _samples(work: _Work, inputs: list[Array], repeat: bool) -> tuple[bool, list[Diagnostic]]:
     eager = work.copy()
-    found = is_per_sample(lambda arrays: run_eager(eager, arrays), inputs)
+    found = is_per_sample(lambda arrays: try_eager(eager, arrays), inputs)
     if found is None and repeat and common_count(inputs) == 1:
         if common_count(try_eager(eager, inputs)) == 1:
             text = "the program takes one sample; more are run one after another"

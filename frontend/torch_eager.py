@@ -47,4 +47,5 @@ def try_eager(flat: Flat, inputs: Sequence[Array]) -> list[Array]:
     except Exception as problem:
         text = f"the module does not run on the example inputs: {problem}"
         where = location_in_traceback(problem.__traceback__)
-        raise error("example-inputs", text, "give inputs that the module takes", where) from problem
+        help = "give inputs of the shapes and types that the module takes"
+        raise error("example-inputs", text, help, where) from problem

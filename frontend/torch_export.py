@@ -72,7 +72,7 @@ def _untranslated(problem: Exception) -> MccError:
         return error("operator-untranslated", text, "write it with other operators", place)
     reason = _first_line(str(chain[-1]))
     text = f"torch cannot convert the program to ONNX: {reason}"
-    return error("capture-failed", text, location=place)
+    return error("capture-failed", text, "write that part of the module otherwise", place)
 
 
 def _node_at_hand(problem: BaseException) -> fx.Node | None:

@@ -15,6 +15,7 @@ import torch
 from torch.export import ExportedProgram
 
 from mcc.frontend.capture import Capture
+from mcc.frontend.files import needless_factory
 from mcc.frontend.pt_files import FileKind, Inspection, inspect_file
 from mcc.frontend.quiet import quiet
 from mcc.frontend.request import Request
@@ -36,6 +37,9 @@ def capture_torch_file(path: Path, request: Request) -> Capture:
     inspection = inspect_file(path)
     if inspection.imports and not request.trust_pickle:
         raise _untrusted(path, inspection)
+    whole = inspection.kind in (FileKind.PROGRAM, FileKind.SCRIPT)
+    if whole and request.module_factory is not None:
+        raise needless_factory(path)
     if inspection.kind is FileKind.PROGRAM:
         found = capture_program(_load(path, lambda: torch.export.load(path)), request)
     elif inspection.kind is FileKind.SCRIPT:
@@ -65,6 +69,8 @@ def _load(path: Path, load: Callable[[], Any]) -> Any:
 def _capture_pickled(path: Path, loaded: Any, request: Request) -> Capture:
     if isinstance(loaded, Mapping):
         return _capture_state(path, loaded, request)
+    if request.module_factory is not None:
+        raise needless_factory(path)
     if isinstance(loaded, (torch.nn.Module, ExportedProgram)):
         found = capture_torch(loaded, request)
         assert found is not None
@@ -130,10 +136,11 @@ def build_module(factory: str | Callable[[], Any]) -> torch.nn.Module:
             raise
         except Exception as problem:
             text = f"`{name}` fails: {type(problem).__name__}: {problem}"
-            raise error("module-factory", text) from problem
+            help = "it is called without arguments, from the working directory"
+            raise error("module-factory", text, help) from problem
     if not isinstance(module, torch.nn.Module):
         text = f"`{name}` returns {type(module).__name__}, no nn.Module"
-        raise error("module-factory", text)
+        raise error("module-factory", text, "name a function that returns the module")
     return module
 
 
@@ -144,7 +151,7 @@ def _find(factory: str) -> Callable[[], Any]:
         raise error("module-factory", text, "for example `--module models.digits:network`")
     try:
         found = getattr(importlib.import_module(module_name), function_name)
-    except (ImportError, AttributeError) as problem:
+    except (ImportError, AttributeError, TypeError) as problem:
         help = "it is imported from the working directory or the environment"
         raise error("module-factory", f"cannot find `{factory}`: {problem}", help) from problem
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch.export import ExportedProgram
@@ -41,10 +41,27 @@ def capture_program(program: ExportedProgram, request: Request) -> Capture:
     if bare and program.example_inputs is not None:
         args, kwargs = program.example_inputs
     else:
-        args, kwargs = request.arguments(names)
+        args, kwargs = _by_position(program, names, *request.arguments(names))
     found = capture_module(module, args, kwargs, repeat=True)
     provenance = {key: value for key, value in found.provenance.items() if key != "class"}
     return replace(found, provenance={**provenance, "source": "exported program"})
+
+
+def _by_position(
+    program: ExportedProgram,
+    names: Sequence[str],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Give by position what was so at export, which torch insists on."""
+    count = cast(Any, program).call_spec.in_spec.child(0).num_children
+    rest = dict(kwargs)
+    moved = list(args)
+    for name in names[len(args) : count]:
+        if name not in rest:
+            break
+        moved.append(rest.pop(name))
+    return tuple(moved), rest
 
 
 def argument_names(module: torch.nn.Module) -> Sequence[str]:

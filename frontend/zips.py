@@ -36,7 +36,8 @@ def check_zip(path: Path) -> dict[str, zipfile.ZipInfo]:
         raise error("file-too-large", text, "it looks like a zip bomb; do not use it")
     _check_places(path, members, size)
     if len({item.filename for item in members}) != len(members):
-        raise error("file-damaged", f"`{path.name}` has two members of the same name")
+        text = f"`{path.name}` has two members of the same name"
+        raise error("file-damaged", text, "fetch or save it again")
     folders = {item.filename.partition("/")[0] for item in members}
     prefix = f"{folders.pop()}/" if len(folders) == 1 else ""
     return {item.filename.removeprefix(prefix): item for item in members}
@@ -50,7 +51,7 @@ def read_member(path: Path, member: zipfile.ZipInfo, most: int) -> bytes:
     """
     if member.file_size > most:
         text = f"`{member.filename}` in `{path.name}` has {member.file_size} bytes, over {most}"
-        raise error("file-too-large", text)
+        raise error("file-too-large", text, "save tensors as tensors, not inside other objects")
     try:
         with zipfile.ZipFile(path) as archive:
             return archive.read(member)
@@ -59,7 +60,7 @@ def read_member(path: Path, member: zipfile.ZipInfo, most: int) -> bytes:
         raise error("file-damaged", text, "fetch or save it again") from problem
     except (RuntimeError, NotImplementedError) as problem:
         text = f"`{member.filename}` in `{path.name}` cannot be read: {problem}"
-        raise error("file-damaged", text) from problem
+        raise error("file-damaged", text, "save it without encryption or compression") from problem
 
 
 def _check_places(path: Path, members: list[zipfile.ZipInfo], size: int) -> None:
