@@ -51,7 +51,7 @@ def format_pass(item: Pass) -> str:
     for option in dataclasses.fields(item):
         value = getattr(item, option.name)
         if value != option.default:
-            given.append(f"{option.name}={_format(value)}")
+            given.append(f"{option.name}={format_value(value)}")
     return f"{item.name}{{{' '.join(given)}}}" if given else item.name
 
 
@@ -125,9 +125,10 @@ def _describe_one(kind: Any) -> str:
     return names.get(kind, "`none`")
 
 
-def _format(value: Any) -> str:
+def format_value(value: Any) -> str:
+    """Write the value of an option as a pipeline has it."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, tuple):
-        return "+".join(_format(part) for part in typing.cast("tuple[Any, ...]", value))
+        return "+".join(format_value(part) for part in typing.cast("tuple[Any, ...]", value))
     return "none" if value is None else str(value)

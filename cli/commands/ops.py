@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -32,5 +33,15 @@ def command(target: str, as_json: bool) -> None:
     if as_json:
         print_json({"target": chip.name, "operators": rows})
         return
-    lines = [(row["operator"], row["unit"], "\n".join(row["conditions"])) for row in rows]
-    print_tables(make_table(chip.name, ("operator", "unit", "conditions"), lines))
+    units = {row["unit"]: None for row in rows}
+    print_tables(*(_table(unit, [row for row in rows if row["unit"] == unit]) for unit in units))
+
+
+def _table(unit: str, rows: Sequence[dict[str, Any]]) -> Any:
+    """Return the operators of one unit; what all of them must fulfil stands above them."""
+    common = [item for item in rows[0]["conditions"] if all(item in r["conditions"] for r in rows)]
+    lines = [
+        (row["operator"], "\n".join(item for item in row["conditions"] if item not in common))
+        for row in rows
+    ]
+    return make_table("\n".join([unit, *common]), ("operator", "also"), lines)

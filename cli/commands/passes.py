@@ -16,6 +16,7 @@ from mcc.cli.console import json_option, make_table, print_json, print_tables
 def command(as_json: bool) -> None:
     """List the passes with their contracts, stages and options, and the default pipeline."""
     from mcc.passes import DEFAULT_PIPELINE, PASSES
+    from mcc.passes.arguments import format_value
 
     rows: list[dict[str, Any]] = []
     for name, find in PASSES.items():
@@ -27,7 +28,7 @@ def command(as_json: bool) -> None:
                 "contract": str(kind.contract),
                 "from": str(kind.from_stage),
                 "to": str(kind.to_stage),
-                "options": {it.name: _default(it.default) for it in dataclasses.fields(kind)},
+                "options": {it.name: format_value(it.default) for it in dataclasses.fields(kind)},
             }
         )
     if as_json:
@@ -42,9 +43,3 @@ def command(as_json: bool) -> None:
         for row in rows
     ]
     print_tables(make_table(f"default: {DEFAULT_PIPELINE}", ("pass", "about", "options"), lines))
-
-
-def _default(value: Any) -> str:
-    return (
-        "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
-    )
