@@ -89,10 +89,12 @@ CODES: dict[str, str] = {
         "An argument that is no tensor differs from the one that the network was captured with."
     ),
     "left-on-host": "Something was left as it is, for the host to run, for the reason given.",
+    "memory-exhausted": "The machine has not enough memory for what was asked.",
     "memory-too-small": ("The local memory of a core does not hold the least strip of a layer."),
     "module-empty": "The weights of the module exist by shape only.",
     "module-factory": (
-        "The function that builds the module for a state dict cannot be found or fails."
+        "The function that builds the module for a state dict is not named, cannot be found or "
+        "fails; or it is named for a file that holds a whole network."
     ),
     "module-not-copyable": (
         "The module cannot be copied; the compiler works on a copy and never on the original."
@@ -182,6 +184,11 @@ CODES: dict[str, str] = {
         "A pass left behind a network that its stage does not allow. This is a bug of the pass."
     ),
     "state-mismatch": "The names or shapes of a state dict are not those of the module.",
+    "stored-scales": (
+        "The network brings codes and scales of its own (QuantizeLinear and DequantizeLinear "
+        "around a contraction): they are used as they are, and the options of quantize count for "
+        "the rest."
+    ),
     "target-bare-number": (
         "A value of a target file stands alone. Every number needs its unit, its source and its "
         "kind (measured, simulated, derived or assumed), so that a reader can judge it."

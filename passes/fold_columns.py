@@ -21,6 +21,7 @@ from mcc.ir.network import (
 )
 from mcc.passes.attributes import integer, is_standard, only_user, operand, real, required
 from mcc.passes.base import PassContext
+from mcc.passes.stored_weights import keep_scale, scale_of
 
 
 @final
@@ -143,10 +144,14 @@ def _fold(edit: Editor, node: ir.Node, x: ir.Value, affine: _Affine, axis: int) 
     if weight is None or (view.bias is not None and bias is None):
         return False
     name = str(producer.name)
-    numbers = _folded(weight, bias, affine, isinstance(view, Linear))
+    numbers = _folded(weight, bias, affine, view)
     if any(array is not None and not np.isfinite(array).all() for array in numbers):
         return False
-    new_weight = view.weight if affine.factor is None else _added(edit, numbers[0], name, "weight")
+    new_weight = view.weight
+    if affine.factor is not None:
+        new_weight = _added(edit, numbers[0], name, "weight")
+        scale = scale_of(view.weight)
+        keep_scale(new_weight, scale and scale.times(_column(affine.factor, view)))
     new_bias = None if numbers[1] is None else _added(edit, numbers[1], name, "bias")
     folded = _with_constants(view, new_weight, new_bias)
     result = edit.add(folded, before=node, name=str(node.name), origins=[producer, node])
@@ -158,15 +163,18 @@ def _fold(edit: Editor, node: ir.Node, x: ir.Value, affine: _Affine, axis: int) 
     return True
 
 
+def _column(factor: Array, view: Linear | Conv) -> Array:
+    """Shape one factor per output channel so that it broadcasts to the weight."""
+    axes = len(shape_of(view.weight))
+    return factor if isinstance(view, Linear) else factor.reshape(-1, *[1] * (axes - 1))
+
+
 def _folded(
-    weight: Array, bias: Array | None, affine: _Affine, by_last_axis: bool
+    weight: Array, bias: Array | None, affine: _Affine, view: Linear | Conv
 ) -> tuple[Array, Array | None]:
     wide = None if bias is None else bias.astype(np.float64)
     if affine.factor is not None:
-        column = (
-            affine.factor if by_last_axis else affine.factor.reshape(-1, *[1] * (weight.ndim - 1))
-        )
-        weight = (weight * column).astype(np.float32)
+        weight = (weight * _column(affine.factor, view)).astype(np.float32)
         wide = None if wide is None else wide * affine.factor
     if affine.offset is not None:
         wide = affine.offset if wide is None else wide + affine.offset

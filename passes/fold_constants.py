@@ -17,13 +17,15 @@ from mcc.ir.network import (
 )
 from mcc.passes.attributes import integer, is_standard, required
 from mcc.passes.base import PassContext
+from mcc.passes.stored_weights import computed_scale, keep_scale
 
 _NEVER = frozenset(
     """Bernoulli If Loop Multinomial Optional RandomNormal RandomNormalLike RandomUniform
     RandomUniformLike Scan SequenceMap StringNormalizer""".split()
 )
 _GROWTH_BYTES = 2**20
-"""A fold may always grow a constant to this size; beyond it not above its operands."""
+"""A fold may always grow a constant to this size; beyond it not above its operands, unless it makes
+floats of stored integers."""
 
 
 def fold_constants(network: Network, context: PassContext) -> None:
@@ -78,6 +80,7 @@ def _fold_chains(network: Network, context: PassContext) -> bool:
     edit = Editor(network.graph)
     for value in frontier:
         constant = edit.constant(values[value.name or ""], f"{value.name}.value")
+        keep_scale(constant, computed_scale(value))
         _take_over(edit, value, constant)
     network.graph.remove([node for node in reversed(folded)], safe=True)
     return True
@@ -115,7 +118,9 @@ def _is_output_copy(node: ir.Node) -> bool:
 
 def _may_grow(node: ir.Node, inputs: list[ir.Value]) -> bool:
     made = sum(_bytes(value) for value in node.outputs)
-    return made <= max(_GROWTH_BYTES, sum(_bytes(value) for value in inputs))
+    return node.op_type == "DequantizeLinear" or made <= max(
+        _GROWTH_BYTES, sum(_bytes(value) for value in inputs)
+    )
 
 
 def _bytes(value: ir.Value) -> int:

@@ -17,6 +17,7 @@ from mcc.ir.network import (
 )
 from mcc.passes.attributes import integer, is_standard, operand, real, required
 from mcc.passes.base import PassContext
+from mcc.passes.stored_weights import keep_scale, scale_of
 
 _MOST_PARTS = 64
 """A weight with a batch axis becomes at most this many `mcc.Linear`."""
@@ -188,6 +189,7 @@ def _gemm(edit: Editor, node: ir.Node) -> ir.Value | str:
     scaled = matrix if alpha == 1.0 else (matrix * np.float64(alpha)).astype(np.float32)
     same = scaled is array
     stored = weight if same else edit.constant(scaled, f"{name}.weight")
+    _carry_scale(weight, stored, flip_weight, alpha)
     tokens = swap(edit, node, x, name) if flip_x else x
     bias = _vector(c, beta, scaled.shape[1]) if constant_right else None
     given = None if bias is None else edit.constant(bias, f"{name}.bias")
@@ -196,6 +198,12 @@ def _gemm(edit: Editor, node: ir.Node) -> ir.Value | str:
     if c is None or bias is not None:
         return y
     return _add_scaled(edit, node, y, c, beta)
+
+
+def _carry_scale(weight: ir.Value, stored: ir.Value, flipped: bool, alpha: float) -> None:
+    scale = scale_of(weight)
+    if scale is not None and stored is not weight:
+        keep_scale(stored, (scale.transposed((1, 0)) if flipped else scale).times(alpha))
 
 
 def _vector(c: ir.Value | None, beta: float, cols: int) -> Array | None:

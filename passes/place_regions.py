@@ -25,7 +25,7 @@ def follow_host(graph: ir.Graph, places: Places) -> dict[ir.Node, Placement]:
 
     In each connected region of such operators the minimum cut decides: the fewest bytes of values
     that are made on one side and read on the other; of equal cuts, the one with the fewest
-    operators on the host. Quantize and Dequantize stay with their crossbars. Inputs and outputs
+    operators on the host. Quantize and Dequantize at a crossbar stay there. Inputs and outputs
     of the network count as neither side.
     """
     moved = dict(places)
@@ -42,8 +42,17 @@ def follow_host(graph: ir.Graph, places: Places) -> dict[ir.Node, Placement]:
 
 def _is_free(node: ir.Node, places: Places) -> bool:
     """Tell whether a node may run on either side."""
-    tied = Quantize.matches(node) or Dequantize.matches(node)
-    return not tied and _unit(node, places) in (Unit.VECTOR, Unit.MEMORY)
+    return _unit(node, places) in (Unit.VECTOR, Unit.MEMORY) and not _is_tied(node, places)
+
+
+def _is_tied(node: ir.Node, places: Places) -> bool:
+    """Tell whether a node makes the codes that a crossbar reads, or floats of its sums."""
+    ends: Iterable[ir.Node | None] = ()
+    if Quantize.matches(node):
+        ends = node.outputs[0].consumers()
+    elif Dequantize.matches(node) and node.inputs[0] is not None:
+        ends = (node.inputs[0].producer(),)
+    return any(end is not None and _unit(end, places) is Unit.CROSSBAR for end in ends)
 
 
 def _unit(node: ir.Node, places: Places) -> Unit:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import fnmatch
 import math
-from dataclasses import dataclass
-from typing import ClassVar, TypeAlias, final
+from dataclasses import dataclass, fields
+from typing import ClassVar, final
 
 import onnx_ir as ir
 
@@ -27,8 +27,8 @@ from mcc.passes.quantize_arithmetic import (
 from mcc.passes.quantize_calibration import observe_values
 from mcc.passes.quantize_change import Change, measure_change
 from mcc.passes.quantize_rewrite import PerToken, Rewriter
-
-_Accepted: TypeAlias = list[ir.Node]
+from mcc.passes.quantize_stored import Stored, report_stored, stored_of
+from mcc.passes.stored_codes import rewrite_stored_codes
 
 
 @final
@@ -39,6 +39,7 @@ class Quantize(Pass):
     Lossy: the change of the outputs is measured and held against `budget`. Weights get signed
     codes and one scale per output channel; activations one scale per tensor, or (linear layers
     with `granularity=token`) one computed per token. What no crossbar takes stays in float.
+    Scales that the network brings along (QuantizeLinear, DequantizeLinear) are taken as they are.
     """
 
     name: ClassVar[str] = "quantize"
@@ -60,6 +61,8 @@ class Quantize(Pass):
     """Signed codes, or unsigned ones with a zero point."""
     clipping: Clipping = Clipping.ABSMAX
     """How the scale of a weight column is chosen."""
+    stored_scales: bool = True
+    """Whether inputs and weights keep the codes and scales that they have in the file."""
     keep: tuple[str, ...] = ()
     """Contractions to leave in float: patterns of node names, joined by `+`."""
     minimum_fill: float = 0.05
@@ -80,10 +83,14 @@ class Quantize(Pass):
         accepted = self._choose(network, context)
         mappings = self._calibrate(network, accepted, context)
         # Rewriting a contraction may rename the input of the next one: look all of them up first.
-        plan = [(node, mappings[self._key(node)]) for node in accepted]
+        plan = [
+            (node, stored.input or mappings[self._key(node)], stored.weight)
+            for node, stored in accepted.items()
+        ]
         rewriter = Rewriter(network.graph, self.weight_bits, self.clipping)
-        for node, mapping in plan:
-            rewriter.rewrite(node, mapping)
+        for node, mapping, weight in plan:
+            rewriter.rewrite(node, mapping, weight)
+        rewrite_stored_codes(network.graph, context)
         change = measure_change(before, network, context.calibration)
         context.report("quantization-change", f"quantized {len(accepted)} contractions: {change}")
         self._check_budget(change)
@@ -110,30 +117,40 @@ class Quantize(Pass):
             message = "quantize: tokens have no zero points of their own"
             raise error("option-value", message, "use scheme=auto or granularity=tensor")
 
-    def _choose(self, network: Network, context: PassContext) -> _Accepted:
+    def _choose(self, network: Network, context: PassContext) -> dict[ir.Node, Stored]:
         """Return what becomes integers; record the place and the reason of all the rest."""
-        demand = Demand(
-            activation_bits=self.activation_bits,
-            weight_bits=self.weight_bits,
-            minimum_fill=self.minimum_fill,
-            target=context.target,
-        )
         kept = self._kept(network)
-        accepted: _Accepted = []
+        accepted: dict[ir.Node, Stored] = {}
         for node in network.graph:
             if not is_contraction(node):
                 continue
-            refused = refusal(node, demand)
+            stored = stored_of(node, context) if self.stored_scales else Stored()
+            refused = refusal(node, self._demand(stored, context))
             if refused is None and node.name in kept:
                 refused = Placement(Unit.HOST, "The option `keep` names it.", node.name)
             if refused is None:
-                accepted.append(node)
+                accepted[node] = stored
                 continue
             place(node, refused)
             sentence = f"{refused.rule.rstrip('.')}: {refused.measured}"
             message = f"`{node.name}` ({node.op_type}) stays in float on the host. {sentence}"
             context.report("left-on-host", message, node, severity=Severity.WARNING)
+        report_stored(accepted.values(), self._given(), context)
         return accepted
+
+    def _demand(self, stored: Stored, context: PassContext) -> Demand:
+        codes, weight = stored.input and stored.input.codes, stored.weight
+        return Demand(
+            activation_bits=codes.bits if codes else self.activation_bits,
+            weight_bits=weight.bits if weight else self.weight_bits,
+            minimum_fill=self.minimum_fill,
+            target=context.target,
+        )
+
+    def _given(self) -> list[str]:
+        """Return the options that are not at their defaults."""
+        values = [(option, getattr(self, option.name)) for option in fields(self)]
+        return [f"{option.name}={value}" for option, value in values if value != option.default]
 
     def _kept(self, network: Network) -> set[str]:
         names = [node.name or "" for node in network.graph if is_contraction(node)]
@@ -147,10 +164,11 @@ class Quantize(Pass):
         return kept
 
     def _calibrate(
-        self, network: Network, accepted: _Accepted, context: PassContext
+        self, network: Network, accepted: dict[ir.Node, Stored], context: PassContext
     ) -> dict[tuple[str, bool], Mapping | PerToken]:
-        """Return how each input of an accepted contraction is coded."""
-        keys = dict.fromkeys(self._key(node) for node in accepted)
+        """Return how the inputs are coded of which the network does not say it."""
+        asked = [node for node, stored in accepted.items() if stored.input is None]
+        keys = dict.fromkeys(self._key(node) for node in asked)
         observers: dict[str, Observer] = {}
         for name, token in keys:
             if not token or name not in observers:

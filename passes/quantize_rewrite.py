@@ -8,7 +8,6 @@ from typing import final
 
 import numpy as np
 import onnx_ir as ir
-from numpy.typing import NDArray
 
 from mcc.ir.network.editor import Editor
 from mcc.ir.network.operators import (
@@ -28,6 +27,8 @@ from mcc.passes.quantize_arithmetic import (
     Mapping,
     quantize_weight,
 )
+from mcc.passes.stored_codes import codes_behind
+from mcc.passes.stored_weights import StoredWeight
 
 
 @final
@@ -51,6 +52,14 @@ class _Coded:
 
 
 @final
+@dataclass(frozen=True)
+class _Weight:
+    codes: ir.Value
+    scale: Floats
+    bits: int
+
+
+@final
 class Rewriter:
     """Rewrites contractions of one graph; codes and weights that agree are made once."""
 
@@ -61,20 +70,22 @@ class Rewriter:
         self._clipping = clipping
         self._coded: dict[tuple[str, Mapping | PerToken], _Coded] = {}
         self._constants: dict[str, ir.Value] = {}
-        self._weights: dict[tuple[str, bool], tuple[ir.Value, Floats]] = {}
+        self._weights: dict[tuple[str, bool], _Weight] = {}
 
-    def rewrite(self, node: ir.Node, mapping: Mapping | PerToken) -> None:
-        """Replace an `mcc.Linear` or `mcc.Conv`."""
+    def rewrite(
+        self, node: ir.Node, mapping: Mapping | PerToken, stored: StoredWeight | None = None
+    ) -> None:
+        """Replace an `mcc.Linear` or `mcc.Conv`, with the integers of a stored weight if given."""
         view = Conv.of(node) if Conv.matches(node) else Linear.of(node)
         coded = self._codes(node, view.x, mapping)
-        weight, weight_scale = self._weight(view)
+        weight = self._weight(view, stored)
         sums = self._editor.add(
             self._contraction(view, coded, weight), before=node, name=f"{_base(node)}/sums"
         )
         # Columns lie on the second axis of a convolution, on the last axis of a linear layer.
         spatial = len(shape_of(sums)) - 2
         columns = (1, -1, *(1,) * spatial) if isinstance(view, Conv) else (-1,)
-        scale = self._scale(node, coded, weight_scale.reshape(columns))
+        scale = self._scale(node, coded, weight.scale.reshape(columns))
         result = self._editor.add(
             Dequantize(sums=sums, scale=scale, bias=self._bias(view, columns)),
             before=node,
@@ -93,10 +104,11 @@ class Rewriter:
         return self._coded[key]
 
     def _tensor_codes(self, node: ir.Node, x: ir.Value, mapping: Mapping) -> _Coded:
-        number = np.float32(mapping.scale)
-        scale = self._editor.constant(number, f"{x.name}/scale")
-        form = mapping.codes
-        codes = self._quantize(node, x, scale, mapping.zero_point, form)
+        number, form = np.float32(mapping.scale), mapping.codes
+        codes = codes_behind(x, mapping)
+        if codes is None:
+            scale = self._editor.constant(number, f"{x.name}/scale")
+            codes = self._quantize(node, x, scale, mapping.zero_point, form)
         return _Coded(codes, number, mapping.zero_point, form)
 
     def _token_codes(self, node: ir.Node, x: ir.Value, mapping: PerToken) -> _Coded:
@@ -128,36 +140,38 @@ class Rewriter:
         )
         return self._editor.add(operator, before=node, name=f"{x.name}/codes")
 
-    def _weight(self, view: Linear | Conv) -> tuple[ir.Value, Floats]:
+    def _weight(self, view: Linear | Conv, stored: StoredWeight | None) -> _Weight:
         key = (view.weight.name or "", isinstance(view, Conv))
         if key not in self._weights:
-            weight = constant_of(view.weight)
-            assert weight is not None
-            codes, scale = self._integers(weight, isinstance(view, Conv))
-            name = f"{view.weight.name}/codes"
-            self._weights[key] = (self._editor.constant(codes, name), scale)
+            made = stored or self._integers(view)
+            codes = self._editor.constant(made.codes, f"{view.weight.name}/codes")
+            self._weights[key] = _Weight(codes, made.scale, made.bits)
         return self._weights[key]
 
-    def _integers(self, weight: Floats, convolution: bool) -> tuple[NDArray[np.int8], Floats]:
+    def _integers(self, view: Linear | Conv) -> StoredWeight:
+        weight = constant_of(view.weight)
+        assert weight is not None
+        convolution = isinstance(view, Conv)
         columns = weight.reshape(len(weight), -1).T if convolution else weight
         codes, scale = quantize_weight(columns, self._weight_bits, self._clipping)
-        return (codes.T.reshape(weight.shape) if convolution else codes), scale
+        codes = codes.T.reshape(weight.shape) if convolution else codes
+        return StoredWeight(codes, scale, self._weight_bits)
 
     def _contraction(
-        self, view: Linear | Conv, coded: _Coded, weight: ir.Value
+        self, view: Linear | Conv, coded: _Coded, weight: _Weight
     ) -> IntegerLinear | IntegerConv:
         if isinstance(view, Linear):
             return IntegerLinear(
                 codes=coded.codes,
-                weight=weight,
+                weight=weight.codes,
                 zero_point=coded.zero_point,
                 input_bits=coded.form.bits,
                 input_signed=coded.form.signed,
-                weight_bits=self._weight_bits,
+                weight_bits=weight.bits,
             )
         return IntegerConv(
             codes=coded.codes,
-            weight=weight,
+            weight=weight.codes,
             zero_point=coded.zero_point,
             strides=view.strides,
             pads=view.pads,
@@ -165,7 +179,7 @@ class Rewriter:
             group=view.group,
             input_bits=coded.form.bits,
             input_signed=coded.form.signed,
-            weight_bits=self._weight_bits,
+            weight_bits=weight.bits,
         )
 
     def _scale(self, node: ir.Node, coded: _Coded, weight_scale: Floats) -> ir.Value:

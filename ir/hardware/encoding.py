@@ -57,6 +57,15 @@ def weight_offset(macro: Macro, weight_bits: int) -> int:
     return 2 ** (weight_bits - 1) if macro.encoding is Encoding.OFFSET else 0
 
 
+def weight_range(macro: Macro, cell: Cell, weight_bits: int) -> tuple[int, int]:
+    """Return the smallest and the largest weight of `weight_bits` that cells can hold."""
+    reach = 2 ** (weight_bits - 1)
+    if macro.encoding is Encoding.DIFFERENTIAL:
+        capacity = 2 ** (cell.bits * slices(macro, cell, weight_bits)) - 1
+        return -min(reach, capacity), min(reach, capacity)
+    return -reach, reach - 1
+
+
 def encode(weights: NDArray[np.int8], macro: Macro, cell: Cell, weight_bits: int) -> Encoded:
     """Turn weights (rows, cols) into states of cells.
 
@@ -127,11 +136,7 @@ def _digits(values: NDArray[np.int32], cell: Cell, count: int) -> NDArray[np.uin
 
 
 def _check(weights: NDArray[np.int8], macro: Macro, cell: Cell, weight_bits: int) -> None:
-    reach = 2 ** (weight_bits - 1)
-    low, high = -reach, reach - 1
-    if macro.encoding is Encoding.DIFFERENTIAL:
-        capacity = 2 ** (cell.bits * slices(macro, cell, weight_bits)) - 1
-        low, high = -min(reach, capacity), min(reach, capacity)
+    low, high = weight_range(macro, cell, weight_bits)
     if weights.size and (weights.min() < low or weights.max() > high):
         found = f"{int(weights.min())} to {int(weights.max())}"
         message = f"weights from {found} do not fit into {weight_bits} bits ({low} to {high})"

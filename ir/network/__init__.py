@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mcc.ir.network.certificate import Certificate, Contract, judge, outputs_of, prove
+from mcc.ir.network.continuous import continuous
 from mcc.ir.network.destination import Destination, destination_of, set_destination
 from mcc.ir.network.editor import Editor
 from mcc.ir.network.feeds import Evidence, evidence_for
@@ -78,6 +79,7 @@ __all__ = [
     "check_stage",
     "code_range",
     "constant_of",
+    "continuous",
     "destination_of",
     "dtype_of",
     "evidence_for",
