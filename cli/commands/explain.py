@@ -19,7 +19,7 @@ from mcc.ir.diagnostics import error, nearest
 def command(subject: str, node: str | None, as_json: bool) -> None:
     """Say where every operator of MODEL runs and by which rule, or what the diagnostic CODE means.
 
-    With NODE, the operators whose name holds it.
+    With NODE, those whose name, operator or place in the source holds it (`layer1`, `Conv`).
     """
     if subject in CODES:
         print_json({subject: CODES[subject]}) if as_json else click.echo(CODES[subject])
@@ -30,18 +30,21 @@ def command(subject: str, node: str | None, as_json: bool) -> None:
 
     rows = load(Path(subject)).explain(node)
     if not rows:
-        raise error("usage", f"no operator of `{subject}` has `{node}` in its name")
+        raise error("usage", f"no operator of `{subject}` has `{node}` in its name or source")
     if as_json:
         print_json(rows)
     elif node is not None:
         for row in rows:
             click.echo(_full(row))
     else:
-        print_tables(make_table("", ("operator", "node", "unit", "rule"), map(_short, rows)))
+        print_tables(
+            make_table("", ("operator", "node", "source", "unit", "rule"), map(_short, rows))
+        )
 
 
-def _short(row: dict[str, Any]) -> tuple[str, str, str, str]:
-    return row["operator"], row["node"], row["unit"], row["rule"]
+def _short(row: dict[str, Any]) -> tuple[str, str, str, str, str]:
+    rule = row["rule"].replace(row["operator"], "It")
+    return row["operator"], row["node"], row["location"], row["unit"], rule
 
 
 def _full(row: dict[str, Any]) -> str:
