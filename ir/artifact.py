@@ -236,6 +236,7 @@ def _parsed(member: str, parse: Callable[[], T]) -> T:
     except MccError as cause:
         if any(item.code.startswith("artifact") for item in cause.diagnostics):
             raise
-        raise damaged(member, f"it cannot be read: {cause}") from cause
+        why = "; ".join(item.message for item in cause.diagnostics)
+        raise damaged(member, f"it cannot be read: {why}") from cause
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as cause:
         raise damaged(member, f"it cannot be read: {cause!r}") from cause

@@ -14,6 +14,7 @@ from mcc.cli.proofs.vectors import runs_of
 from mcc.ir.artifact import (
     CELLS,
     CERTIFICATES,
+    NETWORK,
     PROGRAM,
     REPORT,
     SOURCE_MAP,
@@ -35,19 +36,26 @@ def check_code(artifact: Artifact, network: Network) -> Iterator[Check]:
     """Generate the program again; all of it must be what is in the file."""
     again = generate(network, artifact.program.target)
     old, new = artifact.program, again.program
-    yield Check(CELLS, _same_cells(old, new), "every cell follows from the weights of the network")
+    yield _follows(CELLS, _same_cells(old, new), "every cell")
     for index in range(max(len(old.host_graphs), len(new.host_graphs))):
         equal = old.host_graphs[index : index + 1] == new.host_graphs[index : index + 1]
-        yield Check(host_member(index), equal, "follows from the network")
-    yield Check(PROGRAM, encode(old) == encode(new), "every instruction follows from the network")
-    yield Check(SOURCE_MAP, dict(artifact.places) == dict(again.places), "follows from the network")
+        yield _follows(host_member(index), equal, "every node")
+    yield _follows(PROGRAM, encode(old) == encode(new), "every instruction")
+    yield _follows(SOURCE_MAP, dict(artifact.places) == dict(again.places), "every place")
+
+
+def _follows(member: str, equal: bool, what: str) -> Check:
+    verb = "follows" if equal else "does not follow"
+    return Check(member, equal, f"{what} {verb} from {NETWORK}")
 
 
 def check_runs(artifact: Artifact, network: Network) -> Iterator[Check]:
     """Time the program, and run it beside its network on the inputs whose outputs are recorded."""
     costs = costs_of(artifact.program, trace=True)
     report = make_report(artifact.program, costs, network)
-    yield Check(REPORT, report == artifact.report, "follows from the program and its clock")
+    equal = report == artifact.report
+    detail = f"{'follows' if equal else 'does not follow'} from {PROGRAM} and its clock"
+    yield Check(REPORT, equal, detail)
     machine = Machine(artifact.program, Fidelity.EXACT, costs=costs)
     outputs = runs_of(artifact, "output")
     inputs = runs_of(artifact, "input")[: len(outputs)]

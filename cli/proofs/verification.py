@@ -18,7 +18,16 @@ from mcc.ir.diagnostics import MccError
 from mcc.ir.manifest import MANIFEST
 from mcc.ir.network import Network, check_stage, from_bytes
 
-_NONSENSE = (MccError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+_NONSENSE = (
+    MccError,
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 """What members that no compiler wrote may lead to while they are proved."""
 
 

@@ -147,7 +147,7 @@ def read_images(reader: Reader, cells: Sequence[NDArray[np.uint8]]) -> tuple[Ima
     for index, states in enumerate(cells):
         core, macro = reader.integer(U32), reader.integer(U32)
         if states.dtype != np.uint8 or reader.integer(U32) != _checksum(states):
-            reader.fail(f"the cells of image {index} are not those of the program")
+            reader.fail(f"the cells of image {index} (cells.npz) are not those of the program")
         images.append(Image(core, macro, states))
     return tuple(images)
 
@@ -176,7 +176,7 @@ def read_calls(reader: Reader, host_graphs: Sequence[bytes]) -> tuple[HostCall, 
         reader.fail(f"the program has {count} host graphs, but {len(host_graphs)} are given")
     for index, graph in enumerate(host_graphs):
         if reader.integer(U32) != zlib.crc32(graph):
-            reader.fail(f"host graph {index} is not that of the program")
+            reader.fail(f"host graph {index} (host/{index:04}.onnx) is not that of the program")
     calls: list[HostCall] = []
     for _ in range(reader.count(U32, _CALL_BYTES)):
         index, operations = reader.integer(U32), reader.integer(U64)
