@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 import onnx_ir as ir
 
@@ -21,8 +19,8 @@ from mcc.passes.base import PassContext
 from mcc.passes.lower_convolutions import resolved_pads
 from mcc.passes.lower_products import reshape, transpose
 
-_MOST_POSITIONS = 64
-"""Larger windows stay for the host."""
+_MOST_TAPS = 64
+"""Longer windows stay for the host."""
 
 
 def lower_pools(network: Network, context: PassContext) -> None:
@@ -50,25 +48,30 @@ def _unsuitable(node: ir.Node) -> str | None:
 
 
 def _mean(edit: Editor, node: ir.Node) -> str | None:
-    """Bring the reduced axes to the end, make them one, and take the mean over it."""
     refused = _unsuitable(node)
     if refused is not None:
         return refused
-    x, name, target = required(node, 0), str(node.name), shape_of(node.outputs[0])
-    shape = shape_of(x)
-    axes = _reduced_axes(node, len(shape))
+    axes = _reduced_axes(node, len(shape_of(required(node, 0))))
     if axes is None:
         return "its axes are computed at run time"
     if not axes:
+        x, name = required(node, 0), str(node.name)
         edit.replace(node, edit.standard("Identity", [x], before=node, name=name))
         return None
+    _mean_over(edit, node, axes)
+    return None
+
+
+def _mean_over(edit: Editor, node: ir.Node, axes: list[int]) -> None:
+    """Bring the reduced axes to the end, make them one, and take the mean over it."""
+    x, name, target = required(node, 0), str(node.name), shape_of(node.outputs[0])
+    shape = shape_of(x)
     kept = [axis for axis in range(len(shape)) if axis not in axes]
     moved = transpose(edit, node, x, (*kept, *axes), name)
     count = int(np.prod([shape[axis] for axis in axes]))
     flat = reshape(edit, node, moved, (*(shape[axis] for axis in kept), count), name)
     mean = edit.add(Mean(x=flat), before=node, name=name)
     edit.replace(node, reshape(edit, node, mean, target, name))
-    return None
 
 
 def _reduced_axes(node: ir.Node, rank: int) -> list[int] | None:
@@ -84,26 +87,29 @@ def _reduced_axes(node: ir.Node, rank: int) -> list[int] | None:
 
 
 def _average_pool(edit: Editor, node: ir.Node) -> str | None:
-    """Add the window's positions one after another, then scale each sum by its count."""
+    """Take the mean of the whole map, or add up windows and scale each sum by its count."""
     refused = _unsuitable(node)
     if refused is not None:
         return refused
-    x, axes = required(node, 0), len(shape_of(required(node, 0))) - 2
-    kernel = integers(node, "kernel_shape", ())
+    x, kernel = required(node, 0), integers(node, "kernel_shape", ())
+    axes, spatial = len(kernel), shape_of(x)[2:]
     window = Window(
         kernel=kernel,
         strides=integers(node, "strides", (1,) * axes),
         pads=resolved_pads(node, kernel),
         dilations=integers(node, "dilations", (1,) * axes),
     )
-    positions = int(np.prod(kernel))
-    if positions > _MOST_POSITIONS:
-        return f"its window has {positions} positions, more than {_MOST_POSITIONS}"
-    outputs = window.output(shape_of(x)[2:])
+    outputs = window.output(spatial)
     if outputs != shape_of(node.outputs[0])[2:]:
         return "its last windows reach over the edge (ceil_mode)"
+    if kernel == spatial and not any(window.pads):
+        _mean_over(edit, node, [2 + axis for axis in range(axes)])
+        return None
+    taps = sum(kernel)
+    if taps > _MOST_TAPS:
+        return f"its window is {taps} long over all axes, more than {_MOST_TAPS}"
     total = _window_sum(edit, node, _padded(edit, node, x, window), window, outputs)
-    factor = edit.constant(_factors(node, window, shape_of(x)[2:], outputs), f"{node.name}.factor")
+    factor = edit.constant(_factors(node, window, spatial, outputs), f"{node.name}.factor")
     edit.replace(node, edit.standard("Mul", [total, factor], before=node, name=str(node.name)))
     return None
 
@@ -120,16 +126,25 @@ def _padded(edit: Editor, node: ir.Node, x: ir.Value, window: Window) -> ir.Valu
 def _window_sum(
     edit: Editor, node: ir.Node, x: ir.Value, window: Window, outputs: tuple[int, ...]
 ) -> ir.Value:
-    name, axes = str(node.name), range(len(window.kernel))
-    over = edit.constant(np.array([2 + axis for axis in axes], np.int64), f"{name}.axes")
-    steps = edit.constant(np.array(window.strides, np.int64), f"{name}.strides")
+    """Add up windows along one axis after another: as many additions as a window is long."""
+    for axis in reversed(range(len(outputs))):
+        if window.kernel[axis] > 1 or window.strides[axis] > 1:
+            x = _axis_sum(edit, node, x, window, axis, outputs[axis])
+    return x
+
+
+def _axis_sum(
+    edit: Editor, node: ir.Node, x: ir.Value, window: Window, axis: int, outputs: int
+) -> ir.Value:
+    name, stride = str(node.name), window.strides[axis]
+    place = edit.constant(np.array([2 + axis], np.int64), f"{name}.axis")
+    step = edit.constant(np.array([stride], np.int64), f"{name}.stride")
     total: ir.Value | None = None
-    for tap in itertools.product(*(range(extent) for extent in window.kernel)):
-        start = np.array([tap[axis] * window.dilations[axis] for axis in axes], np.int64)
-        reach = [window.strides[axis] * (outputs[axis] - 1) + 1 for axis in axes]
+    for tap in range(window.kernel[axis]):
+        start = np.array([tap * window.dilations[axis]], np.int64)
         first = edit.constant(start, f"{name}.start")
-        last = edit.constant(start + np.array(reach, np.int64), f"{name}.end")
-        inputs = [x, first, last, over, steps]
+        last = edit.constant(start + stride * (outputs - 1) + 1, f"{name}.end")
+        inputs = [x, first, last, place, step]
         part = edit.standard("Slice", inputs, before=node, name=f"{name}/slice")
         if total is None:
             total = part

@@ -59,7 +59,7 @@ REFUSED = [
         "float[1,2,99] x",
         "float[1,2,35] y",
         "y = AveragePool<kernel_shape=[65]>(x)",
-        "65 positions, more than 64",
+        "65 long over all axes, more than 64",
     ),
     (
         "float[1,2,6] x",

@@ -106,7 +106,31 @@ POOLS = [
         "float[1,2,4,4] x",
         "float[1,2,2,2] y",
         "y = AveragePool<kernel_shape=[3,3], strides=[2,2], pads=[1,1,0,0]>(x)",
-        "Pad Slice" + " Slice Add" * 8 + " Mul",
+        "Pad" + " Slice Slice Add Slice Add" * 2 + " Mul",
+    ),
+    (
+        "float[1,2,4,6] x",
+        "float[1,2,4,3] y",
+        "y = AveragePool<kernel_shape=[1,2], strides=[1,2]>(x)",
+        "Slice Slice Add Mul",
+    ),
+    (
+        "float[1,2,4,4] x",
+        "float[1,2,2,4] y",
+        "y = AveragePool<kernel_shape=[1,1], strides=[2,1]>(x)",
+        "Slice Mul",
+    ),
+    (
+        "float[1,2,9,9] x",
+        "float[1,2,1,1] y",
+        "y = AveragePool<kernel_shape=[9,9]>(x)",
+        "Reshape Mean Reshape",
+    ),
+    (
+        "float[1,2,9,9] x",
+        "float[1,2,1,1] y",
+        "y = AveragePool<kernel_shape=[9,9], strides=[9,9], pads=[0,0,1,1]>(x)",
+        "Pad" + " Slice" + " Slice Add" * 8 + " Slice" + " Slice Add" * 8 + " Mul",
     ),
 ]
 
