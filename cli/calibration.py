@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from mcc.cli.arrays import in_order, read_arrays
-from mcc.ir.diagnostics import error
+from mcc.ir.diagnostics import MccError, error
 from mcc.ir.network import Feeds
 from mcc.ir.signature import Signature
 from mcc.ir.tensors import Array, to_array
@@ -29,15 +29,23 @@ def calibration_feeds(
     """
     if calibration is None:
         return examples
-    batches = [feeds_of(signature, batch) for batch in _batches(calibration)]
+    batches = [
+        feeds_of(signature, batch) for batch in _batches(calibration) if not _is_empty(batch)
+    ]
     feeds = tuple(item for batch in batches for item in runs_of(signature, batch))
     if not feeds:
-        raise error(
-            "calibration-empty",
-            "the calibration data hold no sample",
-            "give inputs like those of later use, none of which you test with",
-        )
+        raise _no_sample()
     return feeds
+
+
+def refuse_empty(batch: Any) -> None:
+    """Refuse calibration data without a sample, before anything is done with them.
+
+    Raises:
+        MccError: `calibration-empty`.
+    """
+    if _is_empty(batch):
+        raise _no_sample()
 
 
 def runs_of(signature: Signature, feeds: Mapping[str, Array]) -> Iterator[dict[str, Array]]:
@@ -72,6 +80,26 @@ def feeds_of(signature: Signature, batch: Any) -> dict[str, Array]:
     if isinstance(batch, (tuple, list)):
         return signature.flatten_inputs(cast("Sequence[Any]", batch), {})
     return signature.flatten_inputs((batch,), {})
+
+
+def _is_empty(batch: Any) -> bool:
+    """Tell whether a batch holds nothing, or arrays of no sample only."""
+    values: Sequence[Any] = (batch,)
+    if isinstance(batch, Mapping):
+        values = tuple(cast("Mapping[Any, Any]", batch).values())
+    elif isinstance(batch, (tuple, list)):
+        values = cast("Sequence[Any]", batch)
+    arrays = [array for value in values if (array := to_array(value)) is not None]
+    hollow = arrays and all(array.ndim and not len(array) for array in arrays)
+    return not values or bool(hollow)
+
+
+def _no_sample() -> MccError:
+    return error(
+        "calibration-empty",
+        "the calibration data hold no sample",
+        "give inputs like those of later use, none of which you test with",
+    )
 
 
 def _batches(calibration: Any) -> Iterable[Any]:

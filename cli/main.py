@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
+import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -11,9 +14,11 @@ from typing import final
 import click
 
 from mcc.cli.console import print_diagnostics
-from mcc.ir.diagnostics import EXIT_BUG, EXIT_OK, EXIT_USER, MccError
+from mcc.cli.usage import diagnose
+from mcc.ir.diagnostics import EXIT_BUG, EXIT_OK, EXIT_USER, Diagnostic, MccError
 
 EXIT_INTERRUPTED = 130
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 COMMANDS = (
     "compile",
     "disassemble",
@@ -43,15 +48,29 @@ class CommandTable(click.Group):
         return importlib.import_module(f"mcc.cli.commands.{cmd_name}").command
 
 
-@click.command(cls=CommandTable, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(
+    cls=CommandTable,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    invoke_without_command=True,
+)
 @click.version_option(package_name="mcc", prog_name="mcc")
-def mcc() -> None:
+@click.pass_context
+def mcc(context: click.Context) -> None:
     """Compile networks for memristor crossbars, and run what was compiled."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave the process with the documented exit code."""
-    sys.exit(_run(arguments))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    code = _run(arguments)
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # What is left in the buffer has no place to go, and Python would try again at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)
 
 
 def _run(arguments: Sequence[str] | None) -> int:
@@ -61,19 +80,33 @@ def _run(arguments: Sequence[str] | None) -> int:
         print_diagnostics(failure.diagnostics)
         return failure.exit_code
     except click.ClickException as misuse:
-        misuse.show()
+        print_diagnostics([diagnose(misuse)])
         return EXIT_USER
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        sys.stderr.close()
-        return EXIT_OK
+    except MemoryError as problem:
+        print_diagnostics([_out_of_memory(problem)])
+        return EXIT_USER
     except Exception as bug:
+        if isinstance(bug, OSError) and bug.errno in DISK_FULL:
+            print_diagnostics([_disk_full(bug)])
+            return EXIT_USER
         traceback.print_exception(bug)
         click.echo("This is a bug in mcc. Please report it with the lines above.", err=True)
         return EXIT_BUG
     return result if isinstance(result, int) else EXIT_OK
+
+
+def _out_of_memory(problem: MemoryError) -> Diagnostic:
+    text = f"there is not enough memory: {problem}".removesuffix(": ")
+    return Diagnostic("memory-exhausted", text, "give fewer samples at a time, or more memory")
+
+
+def _disk_full(problem: OSError) -> Diagnostic:
+    where = f"`{problem.filename}`" if problem.filename else "the output"
+    text = f"{where} could not be written: {problem.strerror}"
+    return Diagnostic("write-failed", text, "free space, or write elsewhere")
 
 
 if __name__ == "__main__":

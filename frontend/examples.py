@@ -54,10 +54,11 @@ def refuse_bad_examples(examples: Mapping[str, Array]) -> None:
     problems: list[Diagnostic] = []
     for name, array in examples.items():
         if array.size == 0:
-            text = f"example input `{name}` is empty"
+            text = f"input `{name}` is empty"
             problems.append(Diagnostic("input-shape", text, "give at least one sample"))
         elif array.dtype.kind == "f" and not np.isfinite(array).all():
-            text = f"example input `{name}` has elements that are NaN or infinite"
+            bad = int(array.size - np.isfinite(array).sum())
+            text = f"input `{name}` is NaN or infinite in {bad} of {array.size} elements"
             problems.append(Diagnostic("input-not-finite", text, "clean the data first"))
     if problems:
         raise MccError(problems)

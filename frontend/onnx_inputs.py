@@ -126,8 +126,10 @@ def _misfit(name: str, sizes: tuple[int, ...], shape: Dims) -> Diagnostic:
     text = f"input `{name}` is {have}, the network takes {_text(shape)}"
     rest = tuple(size for size in shape[1:])
     if len(sizes) == len(rest) and all(b in (None, a) for a, b in zip(sizes, rest, strict=True)):
-        return Diagnostic("input-shape", text, f"add the axis of samples: `{name}[None]`")
-    return Diagnostic("input-shape", text, "`?` stands for any size")
+        return Diagnostic("input-shape", text, f"axis 0 counts samples: make it 1x{have}")
+    open = None in shape
+    help = "`?` stands for any size" if open else "give exactly this shape, or samples of it"
+    return Diagnostic("input-shape", text, help)
 
 
 def _open(name: str, shape: Dims) -> Diagnostic:

@@ -60,6 +60,18 @@ def check_place(path: str | Path) -> None:
         raise error("write-failed", f"the folder `{path.parent}` cannot be written to", help)
 
 
+def make_folder(path: str | Path) -> None:
+    """Make a folder and those above it, where they are not there.
+
+    Raises:
+        MccError: `write-failed`.
+    """
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as cause:
+        raise _unwritten(path, cause) from cause
+
+
 def read_file(path: str | Path) -> bytes:
     """Return the bytes of a file.
 

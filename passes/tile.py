@@ -48,6 +48,9 @@ class Tile(Pass):
         """Record a tiling on every contraction that runs on crossbars, and for which chip."""
         if context.target is None:
             raise error("target-missing", "tiles depend on the target", "name one: `--target`")
+        if any(placement_of(node) is None for node in network.graph):
+            text = "pass `tile` takes a network whose nodes all have a place"
+            raise error("pass-order", text, "run `place` before `tile`")
         target = context.target
         tilings = {
             node: tiling_for(node, target)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 from mcc.backends.crossbar.assignment import Turn, assign
@@ -22,6 +22,7 @@ from mcc.backends.onnx.partition import partition
 from mcc.ir.diagnostics import EXIT_UNSUPPORTED, Diagnostic, MccError, Severity, error
 from mcc.ir.hardware import Target
 from mcc.ir.hardware.derived import cores as core_count
+from mcc.ir.network import Stage, stage_of
 from mcc.ir.network.destination import destination_of
 from mcc.ir.network.values import Network
 from mcc.ir.program import Constant, HostCall, Program
@@ -52,9 +53,10 @@ def generate(network: Network, target: Target, *, strict: bool = False) -> Gener
         strict: Refuse what would be time-multiplexed.
 
     Raises:
-        MccError: `target-mismatch`, `buffer-too-small`, `memory-too-small`, `tile-too-large`;
-            under `strict` also `chip-too-small`.
+        MccError: `pass-order`, `target-mismatch`, `buffer-too-small`, `memory-too-small`,
+            `tile-too-large`; under `strict` also `chip-too-small`.
     """
+    _check_stage(network)
     kernels = Kernels(network, partition(list(network.graph)))
     contractions = _contractions(kernels)
     if contractions:
@@ -80,8 +82,16 @@ def generate(network: Network, target: Target, *, strict: bool = False) -> Gener
     check_hazards(program)
     findings = _findings(program, matrices)
     if strict and findings:
-        raise MccError(findings, EXIT_UNSUPPORTED)
+        raise MccError([_refused(item) for item in findings], EXIT_UNSUPPORTED)
     return Generation(program, tuple(findings), tuple(summaries), _places(lines))
+
+
+def _check_stage(network: Network) -> None:
+    """Refuse a network that the passes left before its end."""
+    stage = stage_of(network)
+    if stage is not Stage.MAPPED:
+        text = f"programs are made from a network in stage mapped, not {stage}"
+        raise error("pass-order", text, "end the pipeline with `place,tile`")
 
 
 def _check_destination(network: Network, target: Target) -> None:
@@ -224,6 +234,11 @@ def _places(lines: Sequence[Sequence[Line]]) -> dict[tuple[int, int], Place]:
         for index, line in enumerate(code)
         if line.place is not None
     }
+
+
+def _refused(finding: Diagnostic) -> Diagnostic:
+    help = f"{finding.help}; or leave out `--strict`"
+    return replace(finding, severity=Severity.ERROR, help=help)
 
 
 def _findings(program: Program, matrices: Matrices) -> list[Diagnostic]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import click
 
+from mcc.cli.arguments import check_output, pairs, shapes
 from mcc.cli.console import (
     engineering,
     json_option,
@@ -18,10 +19,11 @@ from mcc.cli.console import (
     progress_bar,
 )
 from mcc.ir.diagnostics import error, nearest
+from mcc.ir.files import make_folder, write_file
 
 if TYPE_CHECKING:
     from mcc.cli.program import Program
-    from mcc.frontend import InputSpec
+    from mcc.ir.tensors import Array
     from mcc.passes import Hook, Step
 
 INFIX = "-after-"
@@ -59,22 +61,27 @@ def command(model: Path, as_json: bool, **options: Any) -> None:
     arrays like the inputs; arrays without names (arr_0, ...) are taken in order.
     """
     from mcc.cli.driver import compile
+    from mcc.frontend.files import check_kind
     from mcc.passes import parse_passes
 
-    output = _output(model, options["output"])
+    check_kind(model)
+    output = options["output"] or Path(model.with_suffix(".mcc").name)
+    check_output(output, model, options["calibration"])
     pipeline = parse_passes(options["passes"])
     _check_names(options["print_after"], [item.name for item in pipeline])
+    given = shapes(options["inputs"])
+    arrays = _arrays(options["calibration"])
     steps: list[Step] = []
     with progress_bar("compile") as progress:
         program = compile(
             model,
-            _example(options["calibration"]) if not options["inputs"] else None,
+            **({} if given else _examples(model, arrays)),
             target=options["target"],
-            overrides=_pairs("--set", options["overrides"]),
-            calibration=options["calibration"],
+            overrides=pairs("--set", options["overrides"], "--set macro.adc.bits=6"),
+            calibration=arrays,
             passes=pipeline,
             strict=options["strict"],
-            input_shapes=_shapes(options["inputs"]),
+            input_shapes=given,
             module_factory=options["module"],
             trust_pickle=options["trust_pickle"],
             hook=_hook(steps, options["print_after"], options["dump_dir"]),
@@ -89,16 +96,6 @@ def command(model: Path, as_json: bool, **options: Any) -> None:
     print_json(summary) if as_json else print_tables(_table(summary))
 
 
-def _output(model: Path, output: Path | None) -> Path:
-    """Return the file to write, once its folder is known to be there."""
-    path = output or Path(model.with_suffix(".mcc").name)
-    if not path.parent.is_dir():
-        raise error("write-failed", f"there is no folder `{path.parent}`", "make it first")
-    if path.is_dir():
-        raise error("write-failed", f"`{path}` is a folder", "name a file in it")
-    return path
-
-
 def _check_names(names: Sequence[str], known: Sequence[str]) -> None:
     for name in names:
         if name not in known:
@@ -106,49 +103,37 @@ def _check_names(names: Sequence[str], known: Sequence[str]) -> None:
             raise error("unknown-pass", text, nearest(name, known))
 
 
-def _example(calibration: Path | None) -> Any:
-    """Return the first sample of the calibration data, to capture the network with."""
-    if calibration is None:
+def _arrays(path: Path | None) -> dict[str, Array] | None:
+    """Read the calibration data, at least one sample."""
+    if path is None:
         return None
-    from mcc.cli.arrays import in_order, read_arrays
+    from mcc.cli.arrays import read_arrays
+    from mcc.cli.calibration import refuse_empty
 
-    arrays = read_arrays(calibration)
-    first = {name: array[:1] for name, array in arrays.items() if array.ndim and len(array)}
-    return in_order(first) or None
-
-
-def _shapes(texts: Sequence[str]) -> dict[str, InputSpec]:
-    from mcc.frontend import InputSpec
-    from mcc.frontend.examples import DTYPES
-
-    shapes: dict[str, InputSpec] = {}
-    for name, text in _pairs("--input", texts).items():
-        size, _, dtype = text.partition(":")
-        if dtype and dtype not in DTYPES:
-            raise error("usage", f"--input {name}: no type `{dtype}`", nearest(dtype, DTYPES))
-        try:
-            shapes[name] = InputSpec(tuple(map(int, size.split("x"))), dtype or "float32")
-        except ValueError:
-            help = "write it as --input name=1x3x32x32, or --input name=1x16:int64"
-            raise error("usage", f"--input {name}: `{size}` is no shape", help) from None
-    return shapes
+    arrays = read_arrays(path)
+    refuse_empty(arrays)
+    return arrays
 
 
-def _pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
-    pairs: dict[str, str] = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals or not name or not value:
-            raise error("usage", f"{option} {text}: there is no value", "write it as name=value")
-        if name in pairs:
-            raise error("usage", f"{option} {name} is given twice", "give it once")
-        pairs[name] = value
-    return pairs
+def _examples(model: Path, arrays: Mapping[str, Array] | None) -> dict[str, Any]:
+    """Choose from the calibration data what the network is captured with.
+
+    An ONNX file declares its shapes, a module takes one sample, and an exported program brings
+    its own.
+    """
+    from mcc.cli.arrays import in_order
+    from mcc.frontend.files import brings_examples
+
+    if arrays is None or brings_examples(model):
+        return {}
+    if model.suffix != ".onnx":
+        arrays = {name: array[:1] if array.ndim else array for name, array in arrays.items()}
+    given = in_order(arrays)
+    return {"example_inputs" if isinstance(given, tuple) else "kwargs": given}
 
 
 def _hook(steps: list[Step], print_after: Sequence[str], folder: Path | None) -> Hook:
     """Return what is called after each pass: it notes, prints and dumps as the user asked."""
-    from mcc.ir.files import write_file
     from mcc.ir.network import to_bytes, to_text
 
     def hook(step: Step) -> None:
@@ -156,7 +141,7 @@ def _hook(steps: list[Step], print_after: Sequence[str], folder: Path | None) ->
         if step.item.name in print_after:
             click.echo(f"# after {step.item.name}\n{to_text(step.network)}", err=True)
         if folder is not None:
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
             name = f"{step.index:02}{INFIX}{step.item.name}.onnx"
             write_file(folder / name, (to_bytes(step.network),))
 

@@ -36,7 +36,9 @@ FIDELITIES = ("exact", "converter", "device")
     show_default=True,
     help="How much of the physics to include.",
 )
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Which chip.")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**64 - 1), default=0, show_default=True, help="Which chip."
+)
 @click.option(
     "--threads", type=click.IntRange(1), default=2, show_default=True, help="To compute with."
 )
@@ -56,6 +58,7 @@ def command(
 
     Axis 0 of every array counts samples. Cycles and energy are those of all samples.
     """
+    from mcc.cli.arguments import check_output
     from mcc.cli.arrays import read_arrays, write_arrays
     from mcc.cli.calibration import feeds_of
     from mcc.cli.machine import Machine
@@ -63,6 +66,10 @@ def command(
     from mcc.ir.files import write_file
     from mcc.runtime.trace import trace_text
 
+    if output is not None:
+        check_output(output, model, inputs)
+    if trace is not None:
+        check_output(trace, model, inputs, output)
     program = load(model)
     feeds = feeds_of(program.artifact.signature, read_arrays(inputs))
     with progress_bar("run") as progress:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,7 +43,7 @@ def command(model: Path, as_json: bool) -> None:
         for check in checks:
             click.echo(f"{_mark(check)}  {check.name}: {check.detail}")
     if not passed:
-        sys.exit(EXIT_USER)
+        click.get_current_context().exit(EXIT_USER)
 
 
 def _mark(check: Check) -> str:

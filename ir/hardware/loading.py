@@ -78,7 +78,8 @@ def _override(key: str, text: str) -> Quantity | Diagnostic:
         unit = natural_unit(leaf.dimension)
     elif not is_number(number):
         message = f"`{key}` is not a number: `{text}`"
-        return Diagnostic("target-invalid", message, "", OVERRIDE)
+        help = f"write `--set {key}=6`, with a unit after a space where it has another"
+        return Diagnostic("target-invalid", message, help, OVERRIDE)
     source = "given on the command line"
     return Quantity(number, unit.strip(), source, Kind.ASSUMED, OVERRIDE.file, 0)
 

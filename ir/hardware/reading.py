@@ -16,6 +16,7 @@ from mcc.ir.hardware.quantities import Kind, Quantity
 _LARGEST = 2**20
 _DEEPEST = 8
 _TEXTS = ("name", "description", "extends")
+_FORM = "docs/hardware.md describes target files"
 _PARTS = ("value", "unit", "source", "kind")
 
 
@@ -79,9 +80,9 @@ def _compose(path: Path) -> yaml.MappingNode:
         mark = getattr(problem, "problem_mark", None)
         line = mark.line + 1 if mark is not None else 0
         message = f"not YAML: {getattr(problem, 'problem', None) or problem}"
-        raise error("target-syntax", message, location=Location(str(path), line)) from problem
+        raise error("target-syntax", message, _FORM, Location(str(path), line)) from problem
     if not isinstance(root, yaml.MappingNode):
-        raise error("target-syntax", "the file holds no keys", location=Location(str(path), 1))
+        raise error("target-syntax", "the file holds no keys", _FORM, Location(str(path), 1))
     return root
 
 
@@ -97,14 +98,14 @@ def _check_events(text: str, path: Path) -> None:
         if alias or depth > _DEEPEST:
             what = "an alias" if alias else f"more than {_DEEPEST} levels"
             place = Location(str(path), event.start_mark.line + 1)
-            raise error("target-syntax", f"a target file has no use for {what}", location=place)
+            raise error("target-syntax", f"a target file has no use for {what}", _FORM, place)
 
 
 def _text(path: Path) -> str:
     place = Location(str(path))
     try:
         if path.stat().st_size > _LARGEST:
-            raise error("target-syntax", "the file is larger than any target", location=place)
+            raise error("target-syntax", "the file is larger than any target", _FORM, place)
         return path.read_text(encoding="utf-8")
     except OSError as problem:
         raise unreadable(path, problem) from problem

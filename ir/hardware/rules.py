@@ -33,6 +33,7 @@ class Violation:
 
     path: str
     message: str
+    help: str
 
 
 def _active_rows(active_rows: int, rows: int) -> str | None:
@@ -142,5 +143,7 @@ def violations(values: Mapping[str, Value]) -> list[Violation]:
             arguments: list[Any] = [values[path] for path in rule.paths]
             measured = rule.check(*arguments)
             if measured is not None:
-                found.append(Violation(rule.paths[0], rule.sentence(measured)))
+                blamed = " or ".join(f"`{path}`" for path in rule.paths)
+                message, help = rule.sentence(measured), f"change {blamed}"
+                found.append(Violation(rule.paths[0], message, help))
     return found

@@ -136,7 +136,7 @@ def build(
     unknown = [path for path in quantities if path not in leaves()]
     wrong += [Diagnostic("target-unknown-key", f"unknown key `{path}`") for path in unknown]
     wrong += [
-        Diagnostic("target-invalid", f"`{item.path}`: {item.message}", "", places[item.path])
+        Diagnostic("target-invalid", f"`{item.path}`: {item.message}", item.help, places[item.path])
         for item in violations(values)
     ]
     if wrong:

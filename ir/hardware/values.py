@@ -16,6 +16,8 @@ from mcc.ir.hardware.units import UNITS, natural_unit
 
 _NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d{1,2})?")
 _LONGEST = 40
+_NUMBERS = "write a decimal number, such as 6 or 2.5e-6"
+_MANUAL = "docs/hardware.md tells what every field means"
 
 
 def is_number(text: str) -> bool:
@@ -50,18 +52,18 @@ def _number(leaf: Leaf, quantity: Quantity) -> Value | tuple[str, str, str]:
         return "target-unit", f"has the wrong unit `{quantity.unit}`", help
     written = f"{quantity.value} {quantity.unit}"
     if not is_number(quantity.value):
-        return "target-invalid", f"is not a number: `{quantity.value}`", ""
+        return "target-invalid", f"is not a number: `{quantity.value}`", _NUMBERS
     exact = Decimal(quantity.value) * units[quantity.unit]
     if leaf.plain is int and exact != exact.to_integral_value():
-        return "target-invalid", f"must be a whole number: `{written}`", ""
+        return "target-invalid", f"must be a whole number: `{written}`", _MANUAL
     value = int(exact) if leaf.plain is int else float(exact)
     if leaf.plain is int and abs(int(value)) >= 2**63:
-        return "target-invalid", f"is too large: `{written}`", ""
+        return "target-invalid", f"is too large: `{written}`", _MANUAL
     try:
         _adapter(leaf.path).validate_python(value)
     except ValidationError as problem:
         message = problem.errors()[0]["msg"].replace("Input should be", "must be")
-        return "target-invalid", f"{message} {natural_unit(leaf.dimension)}: `{written}`", ""
+        return "target-invalid", f"{message} {natural_unit(leaf.dimension)}: `{written}`", _MANUAL
     return value
 
 
