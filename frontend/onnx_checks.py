@@ -12,16 +12,27 @@ from mcc.ir.network import DOMAIN, OPERATORS
 
 _STANDARD = ("", "ai.onnx", "ai.onnx.ml", "ai.onnx.preview")
 _RUNTIME = ("com.microsoft",)
+_RANDOM = frozenset(
+    {
+        "Bernoulli",
+        "Multinomial",
+        "RandomNormal",
+        "RandomNormalLike",
+        "RandomUniform",
+        "RandomUniformLike",
+    }
+)
 
 
 def check_model(model: ir.Model, file: str) -> None:
-    """Refuse a network with unknown operators, undefined values or a cycle.
+    """Refuse a network with unknown or random operators, undefined values or a cycle.
 
     Raises:
         MccError: Every problem that was found.
     """
     problems = [
         *_unknown_operators(model, file),
+        *_random_operators(model, file),
         *_undefined_values(model.graph, set(), file),
         *_cycle(model.graph, file),
     ]
@@ -47,6 +58,14 @@ def _unknown_operators(model: ir.Model, file: str) -> Iterator[Diagnostic]:
             text = f"operator `{name}` of opset {version} is unknown"
             help = "export the model with standard operators, or as a function in the model"
             yield Diagnostic("operator-unknown", text, help, Location(file, 0, node.name or ""))
+
+
+def _random_operators(model: ir.Model, file: str) -> Iterator[Diagnostic]:
+    for node in (*model.graph.all_nodes(), *_function_nodes(model)):
+        if node.domain in ("", "ai.onnx") and node.op_type in _RANDOM:
+            text = f"`{node.op_type}` draws random numbers, so that two calls do not agree"
+            help = "make the random numbers an input of the network"
+            yield Diagnostic("random-operator", text, help, Location(file, 0, node.name or ""))
 
 
 def _version(model: ir.Model, node: ir.Node) -> int:

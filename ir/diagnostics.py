@@ -15,6 +15,8 @@ EXIT_USER = 1
 EXIT_UNSUPPORTED = 2
 EXIT_BUDGET = 3
 EXIT_BUG = 70
+_LISTED = 20
+"""Most names that are offered at once."""
 
 
 @final
@@ -96,7 +98,10 @@ def located(problem: MccError, location: Location) -> MccError:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Offer the known name that is most like `name`, as a sentence, or the list of all."""
+    """Offer the known name that is most like `name`, as a sentence, or all there are."""
     names = sorted(known)
     close = difflib.get_close_matches(name, names, n=1)
-    return f"did you mean `{close[0]}`?" if close else f"known: {', '.join(names)}"
+    if close:
+        return f"did you mean `{close[0]}`?"
+    more = len(names) - _LISTED
+    return f"known: {', '.join(names[:_LISTED])}" + (f" and {more} more" if more > 0 else "")

@@ -57,8 +57,8 @@ INFIX = "-after-"
 def command(model: Path, as_json: bool, **options: Any) -> None:
     """Compile MODEL (.pt, .pth, .pt2 or .onnx) for a target.
 
-    Without --input, the inputs are captured with the calibration data. An array file names its
-    arrays like the inputs; arrays without names (arr_0, ...) are taken in order.
+    Shapes that the file does not tell come from --input, else from the calibration data. An array
+    file names its arrays like the inputs; arrays without names (arr_0, ...) are taken in order.
     """
     from mcc.cli.driver import compile
     from mcc.frontend.files import check_kind

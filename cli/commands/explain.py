@@ -28,9 +28,11 @@ def command(subject: str, node: str | None, as_json: bool) -> None:
         raise error("usage", f"there is no file and no code `{subject}`", nearest(subject, CODES))
     from mcc.cli.program import load
 
-    rows = load(Path(subject)).explain(node)
+    program = load(Path(subject))
+    rows = program.explain(node)
     if not rows:
-        raise error("usage", f"no operator of `{subject}` has `{node}` in its name or source")
+        text = f"no operator of `{subject}` has `{node}` in its name or source"
+        raise error("usage", text, nearest(str(node), (row["node"] for row in program.explain())))
     if as_json:
         print_json(rows)
     elif node is not None:
