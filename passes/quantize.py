@@ -10,7 +10,17 @@ from typing import ClassVar, final
 import onnx_ir as ir
 
 from mcc.ir.diagnostics import EXIT_BUDGET, Severity, error, nearest
-from mcc.ir.network import Contract, Conv, Linear, Network, Placement, Stage, Unit, place
+from mcc.ir.network import (
+    Contract,
+    Conv,
+    Linear,
+    Network,
+    Placement,
+    Stage,
+    Unit,
+    place,
+    shape_of,
+)
 from mcc.passes.base import Pass, PassContext
 from mcc.passes.observers import Extremes, Observer
 from mcc.passes.place_crossbar import Demand, is_contraction, refusal
@@ -38,7 +48,7 @@ class Quantize(Pass):
 
     Lossy: the change of the outputs is measured and held against `budget`. Weights get signed
     codes and one scale per output channel; activations one scale per tensor, or (linear layers
-    with `granularity=token`) one computed per token. What no crossbar takes stays in float.
+    that take several vectors) one computed per token. What no crossbar takes stays in float.
     Scales that the network brings along (QuantizeLinear, DequantizeLinear) are taken as they are.
     """
 
@@ -52,10 +62,10 @@ class Quantize(Pass):
     activation_bits: int = 8
     """Width of an activation's code: 2 to 8."""
     observer: Observer = Observer.MINMAX
-    """How the range of an activation follows from what was seen of it."""
+    """How the range of an activation with one scale follows from what was seen of it."""
     percentile: float = 99.99
     """For `observer=percentile`: the percentile that the range reaches."""
-    granularity: Granularity = Granularity.TENSOR
+    granularity: Granularity = Granularity.AUTO
     """What shares a scale: a whole tensor, or the last axis of a linear layer's input."""
     scheme: Scheme = Scheme.AUTO
     """Signed codes, or unsigned ones with a zero point."""
@@ -189,5 +199,10 @@ class Quantize(Pass):
     def _key(self, node: ir.Node) -> tuple[str, bool]:
         """Name the input of a contraction, and whether its scale is per token."""
         view = Conv.of(node) if Conv.matches(node) else Linear.of(node)
-        token = self.granularity is Granularity.TOKEN and isinstance(view, Linear)
-        return view.x.name or "", token
+        return view.x.name or "", isinstance(view, Linear) and self._per_token(view.x)
+
+    def _per_token(self, x: ir.Value) -> bool:
+        """Tell whether every vector that a linear layer takes gets its own scale."""
+        if self.granularity is not Granularity.AUTO:
+            return self.granularity is Granularity.TOKEN
+        return self.scheme is not Scheme.AFFINE and math.prod(shape_of(x)[:-1]) > 1

@@ -50,6 +50,8 @@ class Scheme(StrEnum):
 class Granularity(StrEnum):
     """What shares a scale."""
 
+    AUTO = "auto"
+    """Like token where a linear layer takes several vectors, else like tensor."""
     TENSOR = "tensor"
     """All elements of a value."""
     TOKEN = "token"

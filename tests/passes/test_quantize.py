@@ -116,9 +116,8 @@ def test_linear_per_tensor(form: str, bits: int, weight_bits: int, with_bias: bo
         bias=None if bias is None else constant("b", bias),
     )
     feeds = [{"x": draw((2, 3, 20), low, high)} for _ in range(3)]
-    network = quantized(
-        network_of(x, layer), f"{options} activation_bits={bits} weight_bits={weight_bits}", feeds
-    )
+    options += f" granularity=tensor activation_bits={bits} weight_bits={weight_bits}"
+    network = quantized(network_of(x, layer), options, feeds)
     fresh = draw((2, 3, 20), low * 1.5, high * 1.5)
     seen = np.stack([sample["x"] for sample in feeds])
     codes, scale = activation(fresh, seen, bits, "signed" if form == "signed" else "affine")
@@ -148,6 +147,31 @@ def test_linear_per_token(rectified: bool, bits: int, weight_bits: int) -> None:
     integers, weight_scale = columns(weight, weight_bits)
     expected = dequantize(codes @ integers, scale * weight_scale, bias)
     assert np.array_equal(ReferenceExecutor(network).run({"x": fresh})["y0"], expected)
+
+
+@pytest.mark.parametrize(
+    ("shape", "options", "like"),
+    [
+        ((1, 12), "", "granularity=tensor"),
+        ((1, 1, 12), "", "granularity=tensor"),
+        ((1, 4, 12), "", "granularity=token"),
+        ((4, 12), "", "granularity=token"),
+        ((1, 4, 12), "scheme=affine", "granularity=tensor"),
+    ],
+)
+def test_layers_that_take_several_vectors_are_coded_per_token(
+    shape: tuple[int, ...], options: str, like: str
+) -> None:
+    weight, feeds, fresh = draw((12, 5)), [{"x": draw(shape)}], draw(shape, -9.0, 9.0)
+
+    def outputs(text: str) -> Array:
+        layer = Linear(x=value("x", shape), weight=constant("w", weight))
+        network = quantized(network_of(layer.x, layer), text, feeds)
+        return ReferenceExecutor(network).run({"x": fresh})["y0"]
+
+    per_tensor, wanted = outputs(f"{options} granularity=tensor"), outputs(f"{options} {like}")
+    assert np.array_equal(outputs(options), wanted)
+    assert np.array_equal(per_tensor, wanted) == (like == "granularity=tensor")
 
 
 def convolve(x: Array, weight: Array, view: Conv) -> Array:
