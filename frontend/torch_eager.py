@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 
 import torch
 
@@ -16,6 +17,17 @@ from mcc.ir.diagnostics import MccError, error
 from mcc.ir.tensors import Array
 
 
+@contextmanager
+def one_thread() -> Generator[None]:
+    """Make float sums come out the same whatever number of threads torch was given."""
+    given = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(given)
+
+
 def run_eager(flat: Flat, inputs: Sequence[Array]) -> list[Array]:
     """Run a module once on copies of `inputs`.
 
@@ -24,7 +36,7 @@ def run_eager(flat: Flat, inputs: Sequence[Array]) -> list[Array]:
     """
     before = versions_of(flat.module)
     tensors = [to_tensor(array) for array in inputs]
-    with quiet(), torch.no_grad():
+    with quiet(), torch.no_grad(), one_thread():
         outputs = flat(*tensors)
     changed = [
         name for name, version in versions_of(flat.module).items() if version != before[name]
