@@ -151,7 +151,7 @@ def certify(
     with_steps = judge(old, new, item.contract, math.inf, evidence, subject).measured
     old, new = outputs_of(smooth_before, evidence), outputs_of(smooth_after, evidence)
     proved = _bounded_certificate(item, smooth_before, smooth_after, old, new, evidence)
-    text = f"without the {rounded} roundings to codes; with them {with_steps:.1e}"
+    text = f"{rounded} roundings to codes left out; with them {with_steps:.1e}"
     return replace(proved, detail=f"{proved.detail}; {text}")
 
 

@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import Any, cast, final
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional
 
+from mcc.frontend import capture
 from mcc.ir.network import Feeds
 from tests.acceptance.trained import DATA, ResNet, Stories
+from tests.quantized_files import quantized_file
 
 manual_seed: Any = cast(Any, torch).manual_seed
 from_numpy: Any = cast(Any, torch).from_numpy
@@ -26,7 +29,7 @@ from_numpy: Any = cast(Any, torch).from_numpy
 class Source:
     """A network with examples of its inputs, samples on axis 0."""
 
-    module: nn.Module | Path
+    module: nn.Module | Path | onnx.ModelProto
     args: Any
     kwargs: dict[str, Any] = field(default_factory=dict[str, Any])
     samples: tuple[Feeds, ...] = ()
@@ -80,6 +83,23 @@ class UNet(nn.Module):
         return self.head(functional.relu(self.last(torch.cat([up, first], 1))))
 
 
+class Residual(nn.Module):
+    """Both kinds of pools, groups, a shortcut and a head: what quantizers make pairs around."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 3, padding=1)
+        self.inner = nn.Conv2d(8, 8, 3, padding=1, groups=2)
+        self.strided = nn.Conv2d(8, 12, 3, stride=2)
+        self.head = nn.Linear(12, 5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = functional.max_pool2d(functional.relu(self.stem(x)), 2)
+        x = functional.relu(self.inner(x) + x)
+        x = functional.relu(self.strided(functional.avg_pool2d(x, 2, stride=1)))
+        return self.head(x.mean((2, 3)))
+
+
 class Recurrent(nn.Module):
     """An LSTM with a head on its last state."""
 
@@ -105,6 +125,14 @@ def cnn() -> Source:
 
 def unet() -> Source:
     return Source(UNet().eval(), torch.randn(3, 1, 12, 12))
+
+
+def coded() -> Source:
+    """A file that another tool has quantized, with zero points in its signed codes."""
+    samples = tuple({"x": torch.randn(1, 3, 12, 12).numpy()} for _ in range(3))
+    network = capture(Residual().eval(), (from_numpy(samples[0]["x"]),)).network
+    file = quantized_file(network, samples, signed=True)
+    return Source(file, (samples[0]["x"],), samples=samples)
 
 
 def lstm() -> Source:
@@ -185,7 +213,7 @@ def stories260k() -> Source:
     return Source(Stories.load().eval(), from_numpy(tokens))
 
 
-SMALL: tuple[Callable[[], Source], ...] = (mlp, cnn, unet, lstm, vit, bert, gpt2, llama)
+SMALL: tuple[Callable[[], Source], ...] = (mlp, cnn, unet, coded, lstm, vit, bert, gpt2, llama)
 TRAINED: tuple[Callable[[], Source], ...] = (mnist, resnet20, resnet32, stories260k)
 
 

@@ -1,0 +1,45 @@
+"""Networks as the quantizer of ONNX Runtime leaves them: QuantizeLinear and DequantizeLinear."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import onnx
+import onnx_ir as ir
+from onnxruntime import quantization  # pyright: ignore[reportMissingTypeStubs]
+
+from mcc.ir.network import Feeds, Network
+
+_static = cast("Any", quantization)
+
+
+def quantized_file(
+    network: Network, samples: Sequence[Feeds], *, signed: bool = False, per_channel: bool = True
+) -> onnx.ModelProto:
+    """Quantize `network`, which is standard ONNX, on `samples`: weights to int8."""
+    with tempfile.TemporaryDirectory() as folder:
+        plain, coded = Path(folder) / "float.onnx", Path(folder) / "codes.onnx"
+        plain.write_bytes(ir.to_proto(network).SerializeToString())
+        _static.quantize_static(
+            plain,
+            coded,
+            _Reader(samples),
+            quant_format=_static.QuantFormat.QDQ,
+            per_channel=per_channel,
+            activation_type=_static.QuantType.QInt8 if signed else _static.QuantType.QUInt8,
+            weight_type=_static.QuantType.QInt8,
+        )
+        return onnx.ModelProto.FromString(coded.read_bytes())
+
+
+class _Reader(_static.CalibrationDataReader):
+    """Hands out one sample after another."""
+
+    def __init__(self, samples: Sequence[Feeds]) -> None:
+        self._left = iter(samples)
+
+    def get_next(self) -> Feeds | None:
+        return next(self._left, None)
