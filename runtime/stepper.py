@@ -1,12 +1,13 @@
 """The stepper: the rules of docs/machine.md written down plainly, one cycle after another.
 
-It is the oracle of the clock and shares nothing with it but what instructions declare.
+It is the oracle of the clock and shares nothing with it but what instructions declare. Cycles of
+rest, in which no rule can apply, pass one by one too, but without trying every rule.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import final
 
@@ -18,6 +19,9 @@ from mcc.ir.program.timing import Pipeline, Step
 from mcc.ir.program.topology import topology
 from mcc.ir.program.units import MOVER, Unit
 from mcc.runtime.cycles import Cycles, fail_deadlock, sort_records, units_per_core
+
+TOLD_EVERY = 1 << 16
+"""Cycles between two reports of progress."""
 
 
 @final
@@ -91,6 +95,8 @@ class Stepper:
         chip = topology(program.target)
         count = units_per_core(program)
         self.cores = [core_state(program, core, count) for core in range(len(program.cores))]
+        self.running = len(self.cores)
+        """Cores that are not halted."""
         self.active: list[UnitState] = []
         """Units that are not idle."""
         self.now = 0
@@ -102,19 +108,26 @@ class Stepper:
         """Cycle and semaphore of every post that is not visible yet."""
         self.steps: list[tuple[int, UnitState, int]] = []
         """Cycle of the end, unit and stage of every step that runs."""
+        self.due: set[int] = set()
+        """Cycles in which a step ends or a semaphore rises."""
+        self.stirred = True
+        """Whether the last cycle changed anything but the time."""
         self.records: list[tuple[int, int, int, int]] = []
 
     def step(self) -> bool:
         """Pass one cycle; say whether anything happened, runs or is about to happen."""
-        self.end()
-        issued = self.issue()
-        begun = self.start()
-        self.grant()
+        # No rule looks at the time but phase 1: what a cycle without changes leaves as it is, the
+        # next one leaves as it is, unless a step ends or a semaphore rises.
+        if self.stirred or self.now in self.due:
+            self.end()
+            issued, begun, granted = self.issue(), self.start(), self.grant()
+            self.stirred = issued or begun or granted
         self.now += 1
-        return issued or begun or bool(self.steps) or bool(self.rising)
+        return self.stirred or bool(self.steps) or bool(self.rising)
 
     def end(self) -> None:
         """Phase 1: steps end, semaphores rise."""
+        self.due.discard(self.now)
         ending = [item for item in self.steps if item[0] == self.now]
         self.steps = [item for item in self.steps if item[0] != self.now]
         for _, unit, stage in ending:
@@ -180,10 +193,12 @@ class Stepper:
         elif isinstance(instruction, Post):
             delay = max(1, self.program.target.chip.sync_cycles)
             self.rising.append((self.now + delay, instruction.semaphore))
+            self.due.add(self.now + delay)
         elif isinstance(instruction, Wait):
             self.semaphores[instruction.semaphore] -= instruction.count
         elif isinstance(instruction, Halt):
             core.halted = True
+            self.running -= 1
         else:
             which = core.executed_by[index]
             assert which is not None
@@ -228,9 +243,9 @@ class Stepper:
             index, core.instructions[index], self.now, pipeline, zeros, [*zeros], [-1] * stages
         )
 
-    def grant(self) -> None:
+    def grant(self) -> bool:
         """Phase 4: rounds of requests and grants, until a round starts nothing."""
-        granted = True
+        any_granted, granted = False, True
         while granted:
             granted = False
             requests = sorted(self.requests(), key=lambda item: item[:4])
@@ -244,7 +259,9 @@ class Stepper:
                     running.started[stage] += 1
                     running.asked[stage] = -1
                     self.steps.append((self.now + step.cycles, unit, stage))
-                    granted = True
+                    self.due.add(self.now + step.cycles)
+                    any_granted = granted = True
+        return any_granted
 
     def requests(self) -> Iterator[tuple[int, int, int, int, UnitState]]:
         """Yield cycle, core, unit and stage of every step that requests its resources."""
@@ -281,16 +298,22 @@ class Stepper:
             self.resource_busy[resource] += step.cycles
 
 
-def step_through(program: Program) -> Cycles:
+def step_through(program: Program, progress: Callable[[int], None] | None = None) -> Cycles:
     """Return the cycles of a legal program, with records.
+
+    Args:
+        program: The program.
+        progress: Is told now and then how many cycles have passed.
 
     Raises:
         MccError: `program-deadlock`, naming the cores that wait.
     """
     chip = Stepper(program)
-    while not all(core.halted for core in chip.cores):
+    while chip.running:
         if not chip.step():
             fail_deadlock(program, [-1 if core.halted else core.next for core in chip.cores])
+        if progress is not None and chip.now % TOLD_EVERY == 0:
+            progress(chip.now)
     return Cycles(
         chip.now,
         np.array([unit.busy for core in chip.cores for unit in core.units], np.int64),

@@ -29,7 +29,7 @@ from mcc.ir.program.instructions import (
 from mcc.runtime._kernels import run_clock
 from mcc.runtime.clock import clock
 from mcc.runtime.cycles import Cycles, bound, units_per_core
-from mcc.runtime.stepper import step_through
+from mcc.runtime.stepper import Stepper, step_through
 from tests.program_generator import random_program
 
 F32 = DType.FLOAT32
@@ -84,6 +84,21 @@ def test_clock_and_stepper_agree_to_the_cycle(first: int) -> None:
             if item.unit(program.context(core)) is not None
         )
         assert len(result.records) == executed
+
+
+def test_no_rule_applies_in_the_cycles_that_the_stepper_passes_at_rest() -> None:
+    rested = 0
+    for seed in range(40):
+        program = random_program(seed)
+        chip = Stepper(program)
+        while chip.running:
+            rested += not (chip.stirred or chip.now in chip.due)
+            chip.stirred = True
+            chip.step()
+        plain = step_through(program)
+        assert chip.now == plain.cycles
+        assert sorted(chip.records) == sorted(map(tuple, rows(plain)))
+    assert rested > 1000
 
 
 def test_random_programs_contend_for_everything() -> None:
