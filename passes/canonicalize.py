@@ -9,8 +9,10 @@ from mcc.ir.network import Contract, Network, Stage, infer_network
 from mcc.passes.base import Pass, PassContext
 from mcc.passes.fold_columns import fold_batch_norms, fold_columns
 from mcc.passes.fold_constants import fold_constants
+from mcc.passes.lower_arithmetic import lower_arithmetic
 from mcc.passes.lower_convolutions import lower_convolutions
 from mcc.passes.lower_einsum import lower_einsum
+from mcc.passes.lower_gathers import lower_gathers
 from mcc.passes.lower_pools import lower_pools
 from mcc.passes.lower_products import lower_products
 from mcc.passes.prepare_network import prepare_network
@@ -39,6 +41,8 @@ class Canonicalize(Pass):
         fold_constants(network, context)
         remove_dead_code(network)
         remove_noops(network, context)
+        lower_gathers(network, context)
+        lower_arithmetic(network, context)
         lower_pools(network, context)
         lower_products(network, context)
         lower_einsum(network, context)

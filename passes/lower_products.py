@@ -27,10 +27,13 @@ def lower_products(network: Network, context: PassContext) -> None:
     """Lower MatMul and Gemm with a constant factor on either side.
 
     Only the order of additions changes, and Gemm's alpha and beta are rounded into the constants.
+    Products of two computed values have no weight: the rules of placement say so of each.
     """
     edit = Editor(network.graph)
     for node in list(network.graph):
         if not is_standard(node, "MatMul", "Gemm"):
+            continue
+        if not is_constant(required(node, 0)) and not is_constant(required(node, 1)):
             continue
         refused = _lower(edit, node)
         if refused is not None:
@@ -133,12 +136,10 @@ def _lower(edit: Editor, node: ir.Node) -> str | None:
     if refused is not None:
         return refused
     a, b = required(node, 0), required(node, 1)
-    if is_constant(b):
-        result = _gemm(edit, node) if node.op_type == "Gemm" else _right(edit, node, a, b)
-    elif is_constant(a):
-        result = _gemm(edit, node) if node.op_type == "Gemm" else _left(edit, node, a, b)
+    if node.op_type == "Gemm":
+        result = _gemm(edit, node)
     else:
-        return "both operands are computed at run time"
+        result = _right(edit, node, a, b) if is_constant(b) else _left(edit, node, a, b)
     if isinstance(result, str):
         return result
     edit.replace(node, result)
