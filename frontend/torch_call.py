@@ -41,8 +41,19 @@ class Call:
         return args, kwargs
 
 
-def bind(module: torch.nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Call:
+def bind(
+    module: torch.nn.Module,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    names: Mapping[str, str] | None = None,
+) -> Call:
     """Bind example inputs to the arguments of `module.forward`.
+
+    Args:
+        module: What is called.
+        args: Example inputs.
+        kwargs: Example inputs by keyword.
+        names: What to call arguments whose own names say nothing.
 
     Raises:
         MccError: The arguments do not fit, or hold something that is no tensor and not plain.
@@ -56,12 +67,13 @@ def bind(module: torch.nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any]
         text = f"the example inputs do not fit {type(module).__name__}.forward: {problem}"
         raise error("example-inputs", text, "give the arguments of one call") from problem
     found: list[torch.Tensor] = []
+    shown = dict(names or {})
     parameters = tuple(
-        Parameter(name, describe(value, name, "input-unsupported", found), positional)
+        Parameter(called, describe(value, called, "input-unsupported", found), positional)
         for name, value, positional in _named(bound)
+        for called in [shown.get(name, name)]
     )
-    names = [name for name, _, _ in _named(bound)]
-    ordered = {name: kwargs[name] for name in names if name in kwargs}
+    ordered = {name: kwargs[name] for name, _, _ in _named(bound) if name in kwargs}
     values, spec = pytree.tree_flatten((args, ordered))
     call = Call(tuple(values), spec, parameters)
     if [id(tensor) for tensor in call.tensors] != [id(tensor) for tensor in found]:

@@ -40,6 +40,7 @@ def capture_module(
     kwargs: Mapping[str, Any],
     *,
     repeat: bool = False,
+    names: Mapping[str, str] | None = None,
 ) -> Capture:
     """Capture a module, which is left as it is.
 
@@ -48,11 +49,12 @@ def capture_module(
         args: Example inputs.
         kwargs: Example inputs by keyword.
         repeat: Whether a network that takes one sample only may be run once for each sample.
+        names: What to call arguments whose own names say nothing.
 
     Raises:
         MccError: The module is refused, with the reason.
     """
-    work = _Work(module, bind(module, args, kwargs))
+    work = _Work(module, bind(module, args, kwargs, names))
     inputs = [tensor.numpy(force=True).copy() for tensor in work.call.tensors]
     refuse_bad_examples({leaf.name: array for leaf, array in zip(work.leaves, inputs, strict=True)})
     program, shown = _trace(work, inputs)

@@ -42,9 +42,8 @@ def capture_script(script: torch.jit.ScriptModule, request: Request) -> Capture:
     if len(expected) != len(found) or not all(map(close, expected, found)):
         text = "the exported program that torch makes of this TorchScript computes something else"
         raise error("capture-differs", text, _HELP)
-    return capture_program(
-        program, replace(request, example_inputs=inputs, kwargs=None, input_shapes=None)
-    )
+    given = replace(request, example_inputs=inputs, kwargs=None, input_shapes=None)
+    return capture_program(program, given, _argument_names(script))
 
 
 def _inputs(script: torch.jit.ScriptModule, request: Request) -> tuple[Any, ...]:

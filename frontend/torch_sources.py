@@ -30,8 +30,16 @@ def capture_torch(source: Any, request: Request) -> Capture | None:
     return None
 
 
-def capture_program(program: ExportedProgram, request: Request) -> Capture:
-    """Capture an exported program, by default on the example inputs that it carries."""
+def capture_program(
+    program: ExportedProgram, request: Request, called: Sequence[str] = ()
+) -> Capture:
+    """Capture an exported program, by default on the example inputs that it carries.
+
+    Args:
+        program: Left as it is.
+        request: Example inputs.
+        called: What to call its arguments, in order, where it has lost their names.
+    """
     with quiet():
         module = program.module()
     for part in module.modules():
@@ -42,7 +50,8 @@ def capture_program(program: ExportedProgram, request: Request) -> Capture:
         args, kwargs = program.example_inputs
     else:
         args, kwargs = _by_position(program, names, *request.arguments(names))
-    found = capture_module(module, args, kwargs, repeat=True)
+    renamed = dict(zip(names, called, strict=False))
+    found = capture_module(module, args, kwargs, repeat=True, names=renamed)
     provenance = {key: value for key, value in found.provenance.items() if key != "class"}
     return replace(found, provenance={**provenance, "source": "exported program"})
 

@@ -8,14 +8,20 @@ from typing import Any
 import click
 
 from mcc.cli.console import json_option, make_table, print_json, print_tables
+from mcc.ir.diagnostics import error
 
 
 @click.group(short_help="List, show and check targets.", invoke_without_command=True)
+@json_option
 @click.pass_context
-def command(context: click.Context) -> None:
+def command(context: click.Context, as_json: bool) -> None:
     """List the shipped targets, show the values of one, or check a target file."""
-    if context.invoked_subcommand is None:
-        context.invoke(list_targets, as_json=False)
+    name = context.invoked_subcommand
+    if name is None:
+        context.invoke(list_targets, as_json=as_json)
+    elif as_json:
+        text = f"`--json` belongs to `{name}`"
+        raise error("usage", text, f"write `mcc targets {name} --json`")
 
 
 @command.command("list")

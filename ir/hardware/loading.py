@@ -44,7 +44,8 @@ def load_target(
             quantities[key], places[key] = entry.quantity, entry.location
             if entry.quoted and not leaves()[key].choices:
                 message = f"`{key}` is a text, not a number"
-                findings.append(Diagnostic("target-invalid", message, "", entry.location))
+                help = "write it without quotes"
+                findings.append(Diagnostic("target-invalid", message, help, entry.location))
     for key, text in (overrides or {}).items():
         found = _override(key, text)
         if isinstance(found, Diagnostic):
@@ -59,8 +60,9 @@ def load_target(
 def _missing(chain: Sequence[Document], found: set[str]) -> list[Diagnostic]:
     place = Location(str(chain[0].path), 1)
     tried = {path for document in chain for path in document.tried}
+    help = "give it, or build on a target that has it: `extends: rram40nm`"
     return [
-        Diagnostic("target-missing-key", f"`{key}` is not given", "", place)
+        Diagnostic("target-missing-key", f"`{key}` is not given", help, place)
         for key in ("name", "description", *leaves())
         if key not in found and key not in tried
     ]
@@ -92,9 +94,11 @@ def _chain(path: Path, library: Sequence[Path]) -> list[Document]:
         parent = _parent(last, library)
         place = Location(str(last.path), last.lines["extends"])
         if any(parent.resolve() == document.path.resolve() for document in chain):
-            raise error("target-invalid", f"`extends` comes back to {parent}", location=place)
+            text = f"`extends` comes back to {parent}"
+            raise error("target-invalid", text, "extend a target that stands on its own", place)
         if len(chain) == _DEEPEST:
-            raise error("target-invalid", f"`extends` goes deeper than {_DEEPEST}", location=place)
+            text = f"`extends` goes deeper than {_DEEPEST}"
+            raise error("target-invalid", text, "extend a target that stands on its own", place)
         chain.append(read(parent))
     return chain
 

@@ -61,7 +61,7 @@ def read(path: Path) -> Document:
             document.texts[name] = node.value if isinstance(node, yaml.ScalarNode) else ""
             document.lines[name] = _line(key)
             if not document.texts[name]:
-                document.find("target-invalid", f"`{name}` is not a text", _line(key))
+                document.find("target-invalid", f"`{name}` is not a text", _line(key), _FORM)
         elif name in SECTIONS:
             _walk(document, node, name)
         else:
@@ -130,7 +130,7 @@ def _items(
         full = f"{prefix}{name}"
         if name in seen:
             message = f"`{full}` is already given in line {seen[name]}"
-            document.find("target-syntax", message, _line(key))
+            document.find("target-syntax", message, _line(key), "give it once")
         else:
             seen[name] = _line(key)
             found.append((name, key, value))
@@ -139,7 +139,7 @@ def _items(
 
 def _walk(document: Document, node: yaml.Node, prefix: str) -> None:
     if not isinstance(node, yaml.MappingNode):
-        document.find("target-invalid", f"`{prefix}` is a section with keys", _line(node))
+        document.find("target-invalid", f"`{prefix}` is a section with keys", _line(node), _FORM)
         return
     for name, key, value in _items(document, node, f"{prefix}."):
         path = f"{prefix}.{name}"
@@ -159,8 +159,7 @@ def _leaf(document: Document, node: yaml.Node, path: str) -> None:
     line = _line(node)
     document.tried.add(path)
     if not isinstance(node, yaml.MappingNode):
-        help = f"write `{path.rpartition('.')[2]}: {{value: …, unit: …, source: …, kind: …}}`"
-        document.find("target-bare-number", f"`{path}` is a bare value", line, help)
+        document.find("target-bare-number", f"`{path}` is a bare value", line, _whole(path))
         return
     parts: dict[str, yaml.ScalarNode] = {}
     sound = True
@@ -169,7 +168,8 @@ def _leaf(document: Document, node: yaml.Node, path: str) -> None:
             message = f"unknown key `{name}` in `{path}`"
             document.find("target-unknown-key", message, _line(key), nearest(name, _PARTS))
         elif not isinstance(value, yaml.ScalarNode):
-            document.find("target-invalid", f"`{name}` of `{path}` is not a scalar", _line(key))
+            message = f"`{name}` of `{path}` is not a scalar"
+            document.find("target-invalid", message, _line(key), _whole(path))
             sound = False
         else:
             parts[name] = value
@@ -177,12 +177,16 @@ def _leaf(document: Document, node: yaml.Node, path: str) -> None:
         _enter(document, parts, path, line)
 
 
+def _whole(path: str) -> str:
+    return f"write `{path.rpartition('.')[2]}: {{value: …, unit: …, source: …, kind: …}}`"
+
+
 def _complete(document: Document, parts: dict[str, yaml.ScalarNode], path: str, line: int) -> bool:
     needed = [part for part in _PARTS if part != "unit" or not leaves()[path].choices]
     missing = [part for part in needed if part not in parts or not parts[part].value]
     if missing:
         message = f"`{path}` lacks {', '.join(f'`{part}`' for part in missing)}"
-        document.find("target-missing-key", message, line)
+        document.find("target-missing-key", message, line, _whole(path))
     kinds = [kind.value for kind in Kind]
     given = parts.get("kind")
     wrong = given is not None and given.value != "" and given.value not in kinds

@@ -145,4 +145,6 @@ _NUMPY_TYPES = frozenset(
 
 def _failed(network: ir.Model, problem: Exception) -> MccError:
     name = network.graph.name or "the network"
-    return error("reference-failed", f"ONNX Runtime does not run {name}: {problem}")
+    text = f"ONNX Runtime does not run {name}: {problem}"
+    help = "`onnx.checker.check_model(path, full_check=True)` tells more about a model"
+    return error("reference-failed", text, help)
