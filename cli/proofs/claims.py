@@ -44,24 +44,36 @@ def check_claims(artifact: Artifact) -> Iterator[Check]:
     """Compare what the certificates speak of with what the file holds."""
     found = _subjects(artifact.stages, artifact.network, artifact.vectors)
     claimed = [item.about for item in artifact.certificates]
-    if [sorted(item) for item in claimed] != [sorted(item) for item in found]:
-        yield Check(CERTIFICATES, False, "it does not speak of the networks in the file")
-        return
-    failed = False
-    for member in dict.fromkeys(name for item in found for name in item):
-        agree = [
-            said[member] == held[member]
-            for said, held in zip(claimed, found, strict=True)
-            if member in held
-        ]
-        if not any(agree):
-            yield Check(member, False, f"is not what {CERTIFICATES} speaks of")
-        elif not all(agree):
-            yield Check(CERTIFICATES, False, f"its certificates speak of more than one {member}")
-        failed = failed or not all(agree)
-    if not failed:
-        detail = "every certificate speaks of the networks and vectors that are in the file"
-        yield Check(CERTIFICATES, True, detail)
+    detail = "every certificate speaks of the networks and vectors that are in the file"
+    wrong = [Check(name, False, why) for name, why in _differences(claimed, found)]
+    yield from wrong or [Check(CERTIFICATES, True, detail)]
+
+
+def _differences(
+    claimed: Sequence[Mapping[str, str]], found: Sequence[Mapping[str, str]]
+) -> Iterator[tuple[str, str]]:
+    """Yield each member that is not what certificates speak of, and why."""
+    spoken, held = _members(claimed), _members(found)
+    for member in spoken.keys() - held.keys():
+        yield member, f"is missing, {CERTIFICATES} speaks of it"
+    for member in held.keys() - spoken.keys():
+        yield member, f"{CERTIFICATES} does not speak of it"
+    if spoken.keys() == held.keys() and [*map(sorted, claimed)] != [*map(sorted, found)]:
+        yield CERTIFICATES, "does not go from one network in the file to the next"
+    for member in spoken.keys() & held.keys():
+        if not spoken[member] & held[member]:
+            yield member, f"is not what {CERTIFICATES} speaks of"
+        elif len(spoken[member]) > 1:
+            yield CERTIFICATES, f"speaks of more than one {member}"
+
+
+def _members(subjects: Sequence[Mapping[str, str]]) -> dict[str, set[str]]:
+    """Return all members with their hashes."""
+    found: dict[str, set[str]] = {}
+    for about in subjects:
+        for member, digest in about.items():
+            found.setdefault(member, set()).add(digest)
+    return found
 
 
 def _subjects(

@@ -1,0 +1,147 @@
+"""A compiled file proves itself, and nothing in it can be changed unnoticed."""
+
+from __future__ import annotations
+
+import random
+import zipfile
+from functools import cache
+from io import BytesIO
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import mcc
+from mcc.ir import artifact as artifacts
+from mcc.ir.container import members_of, pieces
+from mcc.ir.diagnostics import MccError
+from mcc.ir.manifest import MANIFEST
+from tests.acceptance.forgeries import (
+    FORGERIES,
+    STAGES,
+    WEIGHTS,
+    Forgery,
+    restated,
+    under_a_right_manifest,
+)
+from tests.acceptance.small import UNITS, compiled, samples
+
+RECORDED = {"capture", "provenance"}
+
+
+@cache
+def data() -> bytes:
+    return artifacts.to_bytes(compiled().artifact)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "model.mcc"
+
+
+def load(path: Path, content: bytes) -> mcc.Program:
+    path.write_bytes(content)
+    return mcc.load(path)
+
+
+def refusal(path: Path, content: bytes) -> str:
+    """Return what is said of a file that must not load."""
+    with pytest.raises(MccError, match=r"\[artifact-(damaged|version)\]") as caught:
+        load(path, content)
+    return caught.value.diagnostics[0].message
+
+
+def failures(program: mcc.Program) -> list[str]:
+    return [f"{it.name}: {it.detail}" for it in program.verify() if not it.passed]
+
+
+def forged(forge: Forgery) -> bytes:
+    return artifacts.to_bytes(forge(artifacts.from_bytes(data())))
+
+
+def test_every_step_has_a_certificate_and_is_proved_from_the_file(path: Path) -> None:
+    program = load(path, data())
+    passes = ["canonicalize", "quantize", "place", "tile"]
+    assert [it.subject for it in program.certificates] == ["capture", *passes, "program"]
+    assert all(it.passed for it in program.certificates)
+    spoken = [set(it.about) - {"vectors.npz"} for it in program.certificates]
+    chain = [*map(artifacts.stage_member, STAGES), "network.onnx"]
+    assert spoken == [{chain[0]}, *map(set, pairwise(chain)), {chain[-1]}]
+    checks = {it.name: it for it in program.verify()}
+    assert all(it.passed for it in checks.values())
+    assert {f"pass {name}" for name in passes} | {"program", "run 0", "run 1"} <= set(checks)
+    rest = {name for name, _ in members_of(data())} - {*chain, "vectors.npz"}
+    assert rest <= set(checks)
+
+
+def test_what_is_only_recorded_is_said(path: Path) -> None:
+    """The original is not in the file: nobody can prove again what is said of it."""
+    found = {it.name for it in load(path, data()).verify() if it.recorded}
+    assert found == RECORDED
+
+
+@pytest.mark.parametrize("name", FORGERIES)
+def test_a_forgery_is_found_and_its_member_named(name: str, path: Path) -> None:
+    member, forge = FORGERIES[name]
+    content = forged(forge)
+    assert dict(members_of(content)).get(member) != dict(members_of(data()))[member]
+    found = failures(load(path, content))
+    assert any(member in text for text in found), found
+
+
+@pytest.mark.parametrize("name", WEIGHTS)
+def test_hashes_that_were_made_right_do_not_help(name: str, path: Path) -> None:
+    """Certificates that speak of the changed network, too: then it is the proof that fails."""
+    member, forge = WEIGHTS[name]
+    found = failures(load(path, forged(lambda made: restated(forge(made)))))
+    assert any(member in text for text in found), found
+    assert not any(text.startswith("certificates.json") for text in found)
+
+
+@pytest.mark.parametrize("name", [name for name, it in FORGERIES.items() if it[0] != MANIFEST])
+def test_a_changed_member_under_the_old_manifest_does_not_load(name: str, path: Path) -> None:
+    member, forge = FORGERIES[name]
+    others = dict(members_of(forged(forge)))
+    mixed = {name: others.get(name) if name == member else it for name, it in members_of(data())}
+    assert member in refusal(path, b"".join(pieces({k: v for k, v in mixed.items() if v})))
+
+
+@pytest.mark.parametrize("member", ["cells.npz", "host/0000.onnx"])
+def test_program_cells_and_host_graphs_belong_together(member: str, path: Path) -> None:
+    """Right hashes in the manifest do not help: the program has checksums of its own."""
+    forge = next(forge for name, forge in FORGERIES.values() if name == member)
+    members, others = (dict(members_of(it)) for it in (data(), forged(forge)))
+    assert member in refusal(path, under_a_right_manifest(members | {member: others[member]}))
+
+
+@pytest.mark.parametrize("member", artifacts.REQUIRED)
+def test_any_byte_of_a_member(member: str, path: Path) -> None:
+    with zipfile.ZipFile(BytesIO(data())) as archive:
+        item = archive.getinfo(member)
+    begin = item.header_offset + 30 + len(member)
+    generator = random.Random(member)
+    for at in generator.choices(range(begin, begin + item.file_size), k=40):
+        assert member in refusal(path, flipped(at, generator.randrange(8)))
+
+
+def test_any_byte_of_the_file(path: Path) -> None:
+    """The headers and the directory of the archive are bytes like any other."""
+    generator = random.Random(0)
+    for at in generator.sample(range(len(data())), k=400):
+        refusal(path, flipped(at, generator.randrange(8)))
+
+
+def flipped(at: int, bit: int) -> bytes:
+    changed = bytearray(data())
+    changed[at] ^= 1 << bit
+    return bytes(changed)
+
+
+def test_a_file_is_what_was_compiled(path: Path) -> None:
+    program = load(path, data())
+    program.save(path.with_suffix(".again"))
+    assert path.with_suffix(".again").read_bytes() == data()
+    x = samples(2, 3)
+    assert np.array_equal(mcc.Machine(program)(x), mcc.Machine(compiled())(x))
+    assert {row["unit"] for row in program.explain()} == UNITS
