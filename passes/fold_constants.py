@@ -104,6 +104,8 @@ def _foldable(graph: ir.Graph) -> dict[ir.Node, None]:
     for node in graph:
         if node.domain != "" or node.op_type in _NEVER or _is_output_copy(node):
             continue
+        if any(isinstance(value.type, ir.SequenceType) for value in node.outputs):
+            continue  # Only tensors can be stored as constants.
         inputs = [value for value in node.inputs if value is not None]
         if all(is_constant(value) or value.producer() in folded for value in inputs) and (
             _may_grow(node, inputs)

@@ -53,6 +53,17 @@ def test_large_results_of_small_constants_are_not_folded() -> None:
     assert operators(network) == ["Expand", "Add"]
 
 
+def test_constant_sequences_stay_sequences() -> None:
+    before = model(
+        "float[2,3] x",
+        "float[4,3] y",
+        constant("w", 2, 3),
+        "s = SequenceConstruct(w) t = SequenceInsert(s, x) y = ConcatFromSequence<axis=0>(t)",
+    )
+    network, _ = canonical(before)
+    assert operators(network) == kinds("SequenceConstruct SequenceInsert ConcatFromSequence")
+
+
 def test_shared_weights_are_stored_once() -> None:
     before = model(
         "float[2,3] x", "float[2,3] y", constant("w", 3, 3), "a = MatMul(x, w) y = MatMul(a, w)"
