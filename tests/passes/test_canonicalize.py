@@ -60,7 +60,7 @@ def test_constant_sequences_stay_sequences() -> None:
         constant("w", 2, 3),
         "s = SequenceConstruct(w) t = SequenceInsert(s, x) y = ConcatFromSequence<axis=0>(t)",
     )
-    network, _ = canonical(before)
+    network = run_pipeline(before, [Canonicalize()], PassContext()).network
     assert operators(network) == kinds("SequenceConstruct SequenceInsert ConcatFromSequence")
 
 
