@@ -28,22 +28,19 @@ from tests.acceptance.networks import Source, build
 
 TARGETS = ("rram40nm", "isaac")
 SLOW = (networks.resnet32,)
-MANY_CYCLES = (networks.mnist, networks.stories260k)
-"""Half a million and more to step through one by one."""
-TOO_MANY_CYCLES = (networks.resnet20, networks.resnet32)
-"""Ten million and more: for a benchmark."""
+MANY_CYCLES = (networks.resnet20, networks.resnet32)
+"""Ten million and more to step through one by one."""
 WIDE_BITS = 14
 """More than any sum of the rows of these targets needs."""
 Make = Callable[[], Source]
 
 
-def cases(slow: tuple[Make, ...] = SLOW, without: tuple[Make, ...] = ()) -> Any:
+def cases(slow: tuple[Make, ...] = SLOW) -> Any:
     """Every network on every target."""
     made = [
         pytest.param(make, target, id=f"{make.__name__}-{target}", marks=_marks(make in slow))
         for make in (*networks.SMALL, *networks.TRAINED)
         for target in TARGETS
-        if make not in without
     ]
     return pytest.mark.parametrize(("make", "target"), made)
 
@@ -165,7 +162,7 @@ def test_no_program_is_faster_than_its_busiest_part(make: Make, target: str) -> 
     assert result.cycles >= bound(result, program).cycles > 0
 
 
-@cases(slow=MANY_CYCLES, without=TOO_MANY_CYCLES)
+@cases(slow=MANY_CYCLES)
 def test_the_clock_is_the_stepper(make: Make, target: str) -> None:
     program = compiled(make, target).made.program
     fast, plain = clock(program, trace=True), step_through(program)
