@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
 from typing import final
 
@@ -64,6 +65,8 @@ def mcc(context: click.Context) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave the process with the documented exit code."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
     code = _run(arguments)
     try:
         sys.stdout.flush()

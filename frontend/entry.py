@@ -13,7 +13,7 @@ import onnx_ir as ir
 from mcc.frontend.capture import Capture
 from mcc.frontend.examples import InputSpec
 from mcc.frontend.request import Request
-from mcc.ir.diagnostics import error
+from mcc.ir.diagnostics import Diagnostic, MccError, error
 
 if TYPE_CHECKING:
     import torch
@@ -51,7 +51,24 @@ def capture(
         for name, spec in (input_shapes or {}).items()
     }
     request = Request(example_inputs, dict(kwargs or {}), specs, module_factory, trust_pickle)
-    return _send(source, request)
+    found = _send(source, request)
+    _refuse_hollow(found)
+    return found
+
+
+def _refuse_hollow(found: Capture) -> None:
+    """Refuse outputs without elements, which no chip can give."""
+    problems = [
+        Diagnostic(
+            "output-unsupported",
+            f"output `{leaf.name}` has no elements: {'x'.join(map(str, leaf.shape))}",
+            "leave it out of the network",
+        )
+        for leaf in found.signature.output_leaves
+        if 0 in leaf.shape
+    ]
+    if problems:
+        raise MccError(problems)
 
 
 def _send(source: Source, request: Request) -> Capture:

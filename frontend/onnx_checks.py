@@ -25,12 +25,13 @@ _RANDOM = frozenset(
 
 
 def check_model(model: ir.Model, file: str) -> None:
-    """Refuse a network with unknown or random operators, undefined values or a cycle.
+    """Refuse a network without outputs, with unknown operators, undefined values or a cycle.
 
     Raises:
         MccError: Every problem that was found.
     """
     problems = [
+        *_no_outputs(model, file),
         *_unknown_operators(model, file),
         *_random_operators(model, file),
         *_undefined_values(model.graph, set(), file),
@@ -38,6 +39,12 @@ def check_model(model: ir.Model, file: str) -> None:
     ]
     if problems:
         raise MccError(problems)
+
+
+def _no_outputs(model: ir.Model, file: str) -> Iterator[Diagnostic]:
+    if not model.graph.outputs:
+        help = "export the model with what it computes as outputs"
+        yield Diagnostic("network-damaged", "the network has no outputs", help, Location(file))
 
 
 def _unknown_operators(model: ir.Model, file: str) -> Iterator[Diagnostic]:

@@ -48,8 +48,10 @@ def measure_change(before: Network, after: Network, feeds: Sequence[Feeds]) -> C
         for name, array in old.items():
             if not np.issubdtype(array.dtype, np.floating):
                 continue
-            wide = array.astype(np.float64)
-            errors[name] += float(np.square(new[name] - wide).sum())
+            # What overflows or is no number in the first place has no change to measure.
+            finite = np.isfinite(array)
+            wide = array[finite].astype(np.float64)
+            errors[name] += float(np.square(new[name][finite] - wide).sum())
             sizes[name] += float(np.square(wide).sum())
             same, rows = _agreement(array, new[name])
             agreeing, scores = agreeing + same, scores + rows

@@ -175,13 +175,16 @@ def _summary(program: Program, output: Path) -> dict[str, Any]:
 
 
 def _table(summary: dict[str, Any]) -> Any:
+    def number(value: float | None) -> str:
+        return "no finite number" if value is None else f"{value:.3g}"
+
     def shown(name: str) -> str:
         item = cast("dict[str, Any]", summary[name])
         return f"{engineering(item['value'], item['unit'])} ({item['origin']})"
 
     where = ", ".join(f"{count} {unit}" for unit, count in sorted(summary["operators"].items()))
     proofs = [
-        f"{item['subject']}: {item['contract']}, measured {item['measured']:.3g}"
+        f"{item['subject']}: {item['contract']}, measured {number(item['measured'])}"
         for item in summary["certificates"]
     ]
     rows = [

@@ -128,4 +128,6 @@ def _tables(fidelity: str, outputs: dict[str, Array], run: Run) -> list[Any]:
 
 
 def _range(array: Array) -> tuple[str, str]:
+    if not array.size:
+        return "", ""
     return f"{array.min():.4g}", f"{array.max():.4g}"

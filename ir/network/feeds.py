@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 import numpy as np
 import onnx_ir as ir
@@ -79,7 +79,7 @@ def _random(value: ir.Value, seen: Array, generator: np.random.Generator) -> Arr
     if np.issubdtype(dtype, np.floating):
         wide = seen.astype(np.float64)
         drawn = generator.normal(wide.mean(), wide.std() or 1.0, shape)
-        return drawn.astype(dtype)
+        return _finite(drawn, dtype)
     return _pick(seen, shape, generator)
 
 
@@ -93,8 +93,14 @@ def _saturating(value: ir.Value, seen: Array, generator: np.random.Generator) ->
     if np.issubdtype(seen.dtype, np.floating):
         largest = (float(np.abs(seen).max()) or 1.0) * _SATURATION
         signs = generator.choice([-1.0, 1.0], shape_of(value))
-        return (signs * largest).astype(seen.dtype)
+        return _finite(signs * largest, seen.dtype)
     return np.full(shape_of(value), seen.max(), seen.dtype)
+
+
+def _finite(wide: Array, dtype: np.dtype[Any]) -> Array:
+    """Narrow float64 numbers; what is too large becomes the largest number there is."""
+    largest = float(np.finfo(dtype).max)
+    return np.clip(wide, -largest, largest).astype(dtype)
 
 
 def _pick(seen: Array, shape: tuple[int, ...], generator: np.random.Generator) -> Array:

@@ -45,7 +45,11 @@ def chip(shell: Shell) -> None:
 
 def printed(shell: Shell, *arguments: object) -> Any:
     """Return the JSON that a command prints, which is all of its stdout."""
-    return json.loads(shell.succeed(*arguments, "--json"))
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is no JSON")
+
+    return json.loads(shell.succeed(*arguments, "--json"), parse_constant=refuse)
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
@@ -193,6 +197,12 @@ def test_targets_are_listed_shown_and_checked(shell: Shell) -> None:
     resolved = printed(shell, "targets", "show", "chip.yaml", "--resolved")
     assert resolved["quantities"]["macro.rows"][0] == "512"
     assert printed(shell, "targets", "check", "chip.yaml")["digest"] == resolved["digest"]
+
+
+def test_the_largest_numbers_there_are(shell: Shell) -> None:
+    np.savez("large.npz", x=np.full((4, INPUTS), 3e38, np.float32))
+    shell.succeed("compile", "net.onnx", "--calibration", "large.npz", "-o", "new.mcc")
+    shell.succeed("run", "net.mcc", "--input", "large.npz")
 
 
 def test_lists_name_what_there_is(shell: Shell) -> None:

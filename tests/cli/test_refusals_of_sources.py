@@ -225,6 +225,18 @@ def test_a_newer_opset(shell: Shell) -> None:
     assert shell.refusal("compile", "new.onnx", *DATA).code == "opset-unsupported"
 
 
+def test_networks_that_give_nothing(shell: Shell) -> None:
+    content = linear()
+    content.graph.ClearField("output")
+    write(Path("bad.onnx"), content)
+    said = shell.refusal("compile", "bad.onnx", *DATA)
+    assert (said.code, said.message) == ("network-damaged", "the network has no outputs")
+    node = helper.make_node("MatMul", ["x", "w"], ["y"])
+    write(Path("bad.onnx"), model([node], {"w": WEIGHT[:, :0]}, given=["n", 0]))
+    said = shell.refusal("compile", "bad.onnx", *DATA)
+    assert (said.code, said.message) == ("output-unsupported", "output `y` has no elements: 1x0")
+
+
 def test_operands_that_do_not_fit(shell: Shell) -> None:
     node = helper.make_node("MatMul", ["x", "w"], ["y"])
     write(Path("bad.onnx"), model([node], {"w": WEIGHT[1:]}))
