@@ -26,7 +26,8 @@ class Patch:
     """One construct: `apply` patches a copy and returns how to undo what is not in the copy."""
 
     name: str
-    message: str
+    message: str | None
+    """What the user reads; nothing where it is the same computation."""
     apply: Callable[[torch.nn.Module], Callable[[], None] | None]
     """Returns nothing where the module does not have the construct."""
 
@@ -48,8 +49,10 @@ def patched(module: torch.nn.Module) -> Generator[tuple[Diagnostic, ...]]:
     with ExitStack() as stack:
         for patch in PATCHES:
             undo = patch.apply(module)
-            if undo is not None:
-                stack.callback(undo)
+            if undo is None:
+                continue
+            stack.callback(undo)
+            if patch.message is not None:
                 findings.append(note("capture-patched", patch.message))
         yield tuple(findings)
 
@@ -97,6 +100,27 @@ def _patch_experts(module: torch.nn.Module) -> Callable[[], None] | None:
     return lambda: registry._global_mapping.pop(_DENSE, None)
 
 
+def _patch_causal_hint(module: torch.nn.Module) -> Callable[[], None] | None:
+    """Let transformers use a mask without looking whether it is the causal one.
+
+    The answer only chooses a faster kernel; asking it is a decision on tensor values.
+    """
+    kinds = (torch.nn.TransformerEncoder, torch.nn.TransformerDecoder)
+    if not any(isinstance(part, kinds) for part in module.modules()):
+        return None
+    home: Any = torch.nn.modules.transformer
+    original = home._detect_is_causal_mask
+
+    def hinted(mask: object, is_causal: bool | None = None, size: int | None = None) -> bool:
+        return is_causal is True
+
+    def undo() -> None:
+        home._detect_is_causal_mask = original
+
+    home._detect_is_causal_mask = hinted
+    return undo
+
+
 def _configs(module: torch.nn.Module) -> Iterator[Any]:
     """Walk the configurations of a transformers model and those inside them."""
     seen: set[int] = set()
@@ -116,4 +140,5 @@ PATCHES: tuple[Patch, ...] = (
         "every expert runs on every token, and the router's choice is applied afterwards",
         _patch_experts,
     ),
+    Patch("causal hint", None, _patch_causal_hint),
 )
