@@ -61,6 +61,8 @@ def extract(network: Network, nodes: Sequence[ir.Node]) -> HostGraph:
     used = {(node.domain, node.op_type) for node in copy.all_nodes()}
     for key in [key for key in model.functions if (key[0], key[1]) not in used]:
         del model.functions[key]
+    for domain in set(copy.opset_imports) - {"", *(domain for domain, _ in used)}:
+        del copy.opset_imports[domain]
     data = ir.to_proto(model).SerializeToString(deterministic=True)
     return HostGraph(data, inputs, outputs, sum(operations(node) for node in nodes))
 

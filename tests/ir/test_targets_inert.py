@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
+import mcc
 from mcc.backends.crossbar import targets
 from mcc.ir.hardware import Target
 from mcc.ir.hardware.fields import Leaf, Value, leaves
 from mcc.ir.network import Network
-from tests.small_pipeline import declared, residual, wide
+from mcc.runtime.arrays import Fidelity
+from tests.small_pipeline import PASSES, declared, found_in, residual, samples, wide
 
 Context = tuple[tuple[str, Value], ...]
 
@@ -89,6 +91,20 @@ def test_field_moves_a_declared_output(name: str, path: str) -> None:
 def test_nothing_moves_when_nothing_changes(name: str) -> None:
     target, before = base(name, (), residual)
     assert declared(residual(), target) == before
+
+
+@pytest.mark.parametrize("name", targets.names())
+def test_the_driver_declares_the_same(name: str) -> None:
+    """The pipeline of these tests leaves out capture and proofs, which no field could move."""
+    target, short = base(name, (), residual)
+    calibration = samples(residual(), 4, seed=7)[:, 0]
+    program = mcc.compile(residual(), target=target, calibration=calibration, passes=PASSES)
+    found = found_in(program.report())
+    for fidelity in Fidelity:
+        outputs = mcc.Machine(program, fidelity, seed=5)(samples(residual(), 1, seed=8)[0])
+        found[f"outputs.{fidelity}"] = {"y": outputs.tobytes()}
+    named = ("report.operators", "report.sizes.host_graph_bytes")  # capture names the nodes
+    assert {**found, **{key: short[key] for key in named}} == short
 
 
 def test_fields_move_what_they_mean() -> None:
