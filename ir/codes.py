@@ -230,9 +230,9 @@ CODES: dict[str, str] = {
     "type-unknown": "A value of the network has no element type.",
     "unknown-option": "The pass has no option of this name.",
     "unknown-pass": "There is no pass of this name; `mcc passes` lists them.",
+    "usage": "An argument of the command line has the wrong form, or two of them contradict.",
     "value-unknown": "The network has no value of this name.",
     "weight-range": "A weight of a quantized network has more bits than its cells can hold.",
-    "usage": "An argument of the command line has the wrong form, or two of them contradict.",
     "write-failed": (
         "A file could not be written completely, for example because the disk is full. What was "
         "there before is untouched and no partial file is left."
