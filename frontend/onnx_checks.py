@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import onnx
 import onnx_ir as ir
@@ -30,7 +31,7 @@ def check_model(model: ir.Model, file: str) -> None:
     Raises:
         MccError: Every problem that was found.
     """
-    problems = [
+    problems = list(_no_text(model, file)) or [
         *_no_outputs(model, file),
         *_unknown_operators(model, file),
         *_random_operators(model, file),
@@ -41,10 +42,29 @@ def check_model(model: ir.Model, file: str) -> None:
         raise MccError(problems)
 
 
+def _no_text(model: ir.Model, file: str) -> Iterator[Diagnostic]:
+    """Find names that are no UTF-8, which protobuf hands on as bytes."""
+    values = [*model.graph.inputs, *model.graph.outputs, *model.graph.initializers.values()]
+    names: list[Any] = [value.name for value in values]
+    for node in (*model.graph.all_nodes(), *_function_nodes(model)):
+        names += [node.name, node.op_type, node.domain]
+        names += [value.name for value in (*node.inputs, *node.outputs) if value is not None]
+    wrong = [name for name in names if isinstance(name, bytes)]
+    if wrong:
+        text = f"a name is no text: {wrong[0]!r}"
+        yield Diagnostic("network-damaged", text, "export the model again", Location(file))
+
+
 def _no_outputs(model: ir.Model, file: str) -> Iterator[Diagnostic]:
-    if not model.graph.outputs:
-        help = "export the model with what it computes as outputs"
-        yield Diagnostic("network-damaged", "the network has no outputs", help, Location(file))
+    """Find outputs that nothing computes, or the lack of any."""
+    graph = model.graph
+    known = {id(value) for value in (*graph.inputs, *graph.initializers.values())}
+    known |= {id(value) for node in graph for value in node.outputs}
+    lost = [value.name for value in graph.outputs if id(value) not in known]
+    if lost or not graph.outputs:
+        text = f"nothing computes output `{lost[0]}`" if lost else "the network has no outputs"
+        help = "export the model again, with what it computes as outputs"
+        yield Diagnostic("network-damaged", text, help, Location(file))
 
 
 def _unknown_operators(model: ir.Model, file: str) -> Iterator[Diagnostic]:

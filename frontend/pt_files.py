@@ -40,7 +40,7 @@ def inspect_file(path: Path) -> Inspection:
     Raises:
         MccError: It is damaged, too large, or nothing that torch writes.
     """
-    if zipfile.is_zipfile(path) or _starts_with(path, b"PK\x03\x04"):
+    if _starts_with(path, b"PK\x03\x04") or _ends_as_zip(path):
         return _inspect_zip(path, check_zip(path))
     with path.open("rb") as file:
         start = file.read(MOST_BYTES)
@@ -79,6 +79,13 @@ def _imports_in(path: Path, member: zipfile.ZipInfo) -> set[str]:
     except ValueError as problem:
         text = f"`{member.filename}` in `{path.name}` is damaged: {problem}"
         raise error("file-damaged", text, "fetch or save it again") from problem
+
+
+def _ends_as_zip(path: Path) -> bool:
+    try:
+        return zipfile.is_zipfile(path)
+    except zipfile.BadZipFile:
+        return True
 
 
 def _starts_with(path: Path, start: bytes) -> bool:

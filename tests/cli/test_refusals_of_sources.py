@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,18 @@ def test_a_compiled_file_or_data_are_no_network(shell: Shell) -> None:
     for name in ("net.mcc", "x.npz"):
         said = shell.refusal("compile", name)
         assert (said.code, said.help) == ("file-kind", "known: .pt, .pth, .pt2 and .onnx")
+
+
+def test_one_wrong_byte(shell: Shell) -> None:
+    """Whatever byte is wrong, a file is refused or compiled, and the tool never breaks."""
+    data = Path("net.onnx").read_bytes()
+    drawn = random.Random(0)
+    for position in drawn.sample(range(len(data)), 40):
+        changed = bytearray(data)
+        changed[position] ^= 1 << drawn.randrange(8)
+        Path("bad.onnx").write_bytes(changed)
+        done = shell("compile", "bad.onnx", *DATA)
+        assert done.code in (0, 1), done.err
 
 
 def test_a_zip_bomb(shell: Shell) -> None:
@@ -231,6 +244,11 @@ def test_networks_that_give_nothing(shell: Shell) -> None:
     write(Path("bad.onnx"), content)
     said = shell.refusal("compile", "bad.onnx", *DATA)
     assert (said.code, said.message) == ("network-damaged", "the network has no outputs")
+    content = linear()
+    content.graph.output[0].name = "z"
+    write(Path("bad.onnx"), content)
+    said = shell.refusal("compile", "bad.onnx", *DATA)
+    assert (said.code, said.message) == ("network-damaged", "nothing computes output `z`")
     node = helper.make_node("MatMul", ["x", "w"], ["y"])
     write(Path("bad.onnx"), model([node], {"w": WEIGHT[:, :0]}, given=["n", 0]))
     said = shell.refusal("compile", "bad.onnx", *DATA)
