@@ -35,7 +35,7 @@ from mcc.passes.quantize_arithmetic import (
     observe,
 )
 from mcc.passes.quantize_calibration import observe_values
-from mcc.passes.quantize_change import Change, measure_change
+from mcc.passes.quantize_change import Change, measure_change, report_change
 from mcc.passes.quantize_rewrite import PerToken, Rewriter
 from mcc.passes.quantize_stored import Stored, report_stored, stored_of
 from mcc.passes.stored_codes import rewrite_stored_codes
@@ -102,7 +102,7 @@ class Quantize(Pass):
             rewriter.rewrite(node, mapping, weight)
         rewrite_stored_codes(network.graph, context)
         change = measure_change(before, network, context.calibration)
-        context.report("quantization-change", f"quantized {len(accepted)} contractions: {change}")
+        report_change(change, len(accepted), context)
         self._check_budget(change)
         return network
 

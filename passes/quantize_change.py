@@ -8,10 +8,15 @@ from typing import final
 
 import numpy as np
 
+from mcc.ir.diagnostics import Severity
 from mcc.ir.network import Array, Feeds, Network, ReferenceExecutor
+from mcc.passes.base import PassContext
 
 SAMPLES = 64
 """Calibration samples that are compared, evenly spread over all of them."""
+
+LARGE = 0.1
+"""Relative change of an output above which the user is warned."""
 
 _FEWEST_CLASSES = 2
 
@@ -57,6 +62,17 @@ def measure_change(before: Network, after: Network, feeds: Sequence[Feeds]) -> C
             agreeing, scores = agreeing + same, scores + rows
     relative = max((_ratio(errors[name], sizes[name]) for name in errors), default=0.0)
     return Change(len(chosen), relative, agreeing, scores)
+
+
+def report_change(change: Change, count: int, context: PassContext) -> None:
+    """Tell how much the quantization of `count` contractions changed; warn where it is much."""
+    large = change.relative > LARGE
+    context.report(
+        "quantization-change",
+        f"quantized {count} contractions: {change}",
+        help="use more bits, another observer, or keep the worst layers in float" if large else "",
+        severity=Severity.WARNING if large else Severity.NOTE,
+    )
 
 
 def _ratio(error: float, size: float) -> float:

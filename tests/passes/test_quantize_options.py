@@ -198,6 +198,15 @@ def test_budget() -> None:
     assert "on 4 calibration samples; the budget is 5 %" in str(problem.value)
 
 
+def test_large_changes_are_warned_of() -> None:
+    network, feeds = layers(RANDOM.normal(size=(16, 16))), samples(4, 16)
+    (small,) = quantize(network, feeds)[1].findings
+    assert (small.severity, small.help) == (Severity.NOTE, "")
+    (large,) = quantize(network, feeds, "weight_bits=2")[1].findings
+    assert large.severity is Severity.WARNING
+    assert "use more bits" in large.help
+
+
 @pytest.mark.parametrize("observer", Observer)
 @pytest.mark.parametrize("granularity", ["tensor", "token"])
 def test_error_falls_as_bits_rise(observer: Observer, granularity: str) -> None:
