@@ -23,7 +23,8 @@ def check_array(array: Array, leaf: Leaf, samples: bool) -> list[Diagnostic]:
     fits = array.shape[1:] == leaf.shape[1:] and array.ndim > 0 if samples else False
     if not (fits or array.shape == leaf.shape):
         text = f"input `{leaf.name}` is {_size(array.shape)}, the network takes {_size(wanted)}"
-        help = "n counts the samples" if samples else "it is compiled for this shape only"
+        fixed = "it is compiled for this shape only: axis 0 does not count independent samples"
+        help = "n counts the samples" if samples else fixed
         if samples and array.shape == leaf.shape[1:]:
             help = f"add the axis of samples: `{leaf.name}[None]`"
         problems.append(Diagnostic("input-shape", text, help))

@@ -92,6 +92,8 @@ def test_without_samples_shapes_are_exact() -> None:
     fixed = Signature((Parameter("x", IMAGE),), IMAGE, samples=False)
     assert list(fixed.flatten_inputs((X[:1],), {})) == ["x"]
     assert codes_of(X, signature=fixed) == ["input-shape"]
+    with pytest.raises(MccError, match="axis 0 does not count independent samples"):
+        fixed.flatten_inputs((X,), {})
 
 
 def test_feeds_by_name_offer_the_nearest_name() -> None:
