@@ -166,12 +166,13 @@ class Stepper:
     def may_issue(self, core: CoreState) -> bool:
         """Say whether the next instruction of a core can issue."""
         instruction = core.instructions[core.next]
+        waits = isinstance(instruction, Wait)
+        if waits and self.semaphores[instruction.semaphore] < instruction.count:
+            return False
         if not all(core.units[unit.code].idle for unit in instruction.wait):
             return False
         if isinstance(instruction, Post | Halt):
             return all(unit.idle for unit in core.units)
-        if isinstance(instruction, Wait):
-            return self.semaphores[instruction.semaphore] >= instruction.count
         unit = core.executed_by[core.next]
         if unit is None:
             return True
