@@ -265,6 +265,14 @@ def test_senseless_members_with_right_hashes_are_refused(data: bytes, name: str)
     assert name in refusal(rewritten(data, CHANGES[name]))
 
 
+@pytest.mark.parametrize("entry", [{"target_digest": "0" * 64}, {"more": 1}])
+def test_a_manifest_says_nothing_else(data: bytes, entry: dict[str, Any]) -> None:
+    def other(members: dict[str, bytes]) -> None:
+        members[MANIFEST] = plain_json(json.loads(members[MANIFEST]) | entry)
+
+    assert MANIFEST in refusal(rewritten(data, other))
+
+
 def test_one_cell_belongs_to_the_program(data: bytes) -> None:
     def other(members: dict[str, bytes]) -> None:
         cells = npz.unpack_arrays("cells.npz", members["cells.npz"])

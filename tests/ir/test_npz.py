@@ -28,6 +28,15 @@ def test_arrays_come_back_as_they_were() -> None:
         assert found[name].tobytes() == array.tobytes()
 
 
+def test_the_hash_is_of_what_the_arrays_hold() -> None:
+    array = np.arange(6, dtype=np.float32)
+    found = npz.hash_arrays({"x": array, "y": array})
+    assert found == npz.hash_arrays({"y": array[::-1][::-1], "x": array.copy()})
+    others = [array.reshape(2, 3), array.view(np.int32), np.negative(array)]
+    assert found not in [npz.hash_arrays({"x": array, "y": other}) for other in others]
+    assert found != npz.hash_arrays({"x": array, "z": array})
+
+
 def archive_of(name: str, content: bytes) -> bytes:
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
