@@ -89,4 +89,4 @@ class Machine:
         run = self._engine.run(stacked, observer, trace, progress)
         if signature.samples:
             return {name: array[:, 0] for name, array in run.outputs.items()}, run
-        return {name: array[0] for name, array in run.outputs.items()}, run
+        return {name: array[0, ...] for name, array in run.outputs.items()}, run

@@ -58,7 +58,7 @@ def example_inputs(model: ir.Model, types: Mapping[str, str], request: Request) 
             array = to_array(given[name])
             problems += _misfits(name, array, shape, types[name])
             if array is not None:
-                examples[name] = np.ascontiguousarray(array)
+                examples[name] = np.asarray(array, order="C")
             continue
         sizes = specs[name].shape if name in specs else _closed(shape)
         kind = specs[name].dtype if name in specs else None

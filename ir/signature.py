@@ -114,7 +114,7 @@ class Signature:
             problems += check_counts({name: feeds[name] for name in leaves})
         if problems:
             raise MccError(problems)
-        return {name: np.ascontiguousarray(feeds[name]) for name in leaves}
+        return {name: np.asarray(feeds[name], order="C") for name in leaves}
 
     def unflatten_outputs(self, outputs: Mapping[str, Array], as_torch: bool = False) -> Any:
         """Put named tensors back into the structure that the module returned."""

@@ -96,6 +96,12 @@ def test_without_samples_shapes_are_exact() -> None:
         fixed.flatten_inputs((X,), {})
 
 
+def test_scalars_stay_scalars() -> None:
+    scale = Signature((Parameter("scale", Leaf("scale", "float32", ())),), IMAGE, samples=False)
+    feeds = scale.flatten_inputs((np.float32(2).reshape(()),), {})
+    assert feeds["scale"].shape == ()
+
+
 def test_feeds_by_name_offer_the_nearest_name() -> None:
     with pytest.raises(MccError, match=r"did you mean `more\.ids`"):
         SIGNATURE.check_feeds({"x": X, "more.id": IDS})
