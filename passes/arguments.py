@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 import types
 import typing
@@ -102,9 +103,10 @@ def _parse_as(kind: Any, text: str) -> Any:
         parts = [_parse_as(typing.get_args(kind)[0], part) for part in text.split("+")]
         return _NO_VALUE if _NO_VALUE in parts else tuple(parts)
     try:
-        return kind(text)
+        value = kind(text)
     except ValueError:
         return _NO_VALUE
+    return _NO_VALUE if kind is float and not math.isfinite(value) else value
 
 
 def _describe(kind: Any) -> str:

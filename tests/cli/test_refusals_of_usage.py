@@ -115,6 +115,8 @@ def test_values_of_the_target(shell: Shell, text: str, code: str, offer: str) ->
         ("canonicalize,quantize{weight_bit=4}", "unknown-option", "did you mean `weight_bits`?"),
         ("quantize{weight_bits=four}", "option-value", "a whole number"),
         ("canonicalize,quantize{weight_bits=9},place,tile", "option-value", "between 2 and 8"),
+        ("quantize{minimum_fill=nan}", "option-value", "a number"),
+        ("canonicalize,quantize{keep=fd},place,tile", "pattern-unmatched", "known: fc"),
         ("quantize{weight_bits", "pass-syntax", "quantize{weight_bits=4}"),
         ("place,tile", "pass-order", "captured, canonical, quantized, mapped"),
         ("canonicalize,quantize,tile", "pass-order", "run `place` before `tile`"),
@@ -126,6 +128,13 @@ def test_passes(shell: Shell, pipeline: str, code: str, offer: str) -> None:
     said = shell.refusal(*COMPILE, "--passes", pipeline)
     assert said.code == code
     assert offer in said.help
+
+
+def test_a_budget_that_is_missed(shell: Shell) -> None:
+    pipeline = "canonicalize,quantize{weight_bits=2 minimum_fill=0 budget=0.001},place,tile"
+    said = shell.refusal(*COMPILE, "--passes", pipeline, exit_code=3)
+    assert said.code == "budget-missed"
+    assert "raise the budget" in said.help
 
 
 def test_a_pass_to_print_after(shell: Shell) -> None:
