@@ -36,7 +36,16 @@ def output_names(paths: Sequence[str], inputs: Sequence[str]) -> tuple[str, ...]
     names = [
         path if path and not path[0].isdigit() else f"output.{path}".rstrip(".") for path in paths
     ]
-    return tuple(f"output.{name}" if name in inputs else name for name in names)
+    apart = [f"output.{name}" if name in inputs else name for name in names]
+    return distinct(apart, inputs)
+
+
+def distinct(names: Sequence[str], taken: Sequence[str] = ()) -> tuple[str, ...]:
+    """Number names that come again: `{"a.b": …}` and `{"a": {"b": …}}` have one path."""
+    found = list(taken)
+    for name in names:
+        found.append(_fresh(name, {*found}))
+    return tuple(found[len(taken) :])
 
 
 def name_weights(model: ir.Model, weights: Mapping[str, Array], prefix: str) -> None:

@@ -10,10 +10,11 @@ from typing import Any, cast, final
 import torch
 from torch.utils import _pytree as pytree
 
+from mcc.frontend.names import distinct
 from mcc.frontend.torch_structure import describe
 from mcc.ir.diagnostics import Diagnostic, MccError, error, nearest
 from mcc.ir.signature import Parameter
-from mcc.ir.structure import Leaf, map_leaves
+from mcc.ir.structure import Leaf, leaves_of, map_leaves
 from mcc.ir.tensors import Array, to_array, type_name
 
 
@@ -68,20 +69,31 @@ def bind(
         raise error("example-inputs", text, "give the arguments of one call") from problem
     found: list[torch.Tensor] = []
     shown = dict(names or {})
-    parameters = tuple(
+    described = tuple(
         Parameter(called, describe(value, called, "input-unsupported", found), positional)
         for name, value, positional in _named(bound)
         for called in [shown.get(name, name)]
     )
     ordered = {name: kwargs[name] for name, _, _ in _named(bound) if name in kwargs}
     values, spec = pytree.tree_flatten((args, ordered))
-    call = Call(tuple(values), spec, parameters)
+    call = Call(tuple(values), spec, _named_apart(described))
     if [id(tensor) for tensor in call.tensors] != [id(tensor) for tensor in found]:
         text = f"{type(module).__name__}.forward takes a container that torch cannot take apart"
         raise error("input-unsupported", text, "use tensors in tuples, lists and dicts")
     if not found:
         raise error("example-inputs", "the example inputs hold no tensor", "give tensors or arrays")
     return call
+
+
+def _named_apart(parameters: tuple[Parameter, ...]) -> tuple[Parameter, ...]:
+    """Give every tensor a name of its own."""
+    leaves = [leaf for item in parameters for leaf in leaves_of(item.structure)]
+    names = iter(distinct([leaf.name for leaf in leaves]))
+
+    def rename(leaf: Leaf) -> Leaf:
+        return replace(leaf, name=next(names))
+
+    return tuple(replace(item, structure=map_leaves(item.structure, rename)) for item in parameters)
 
 
 def _refuse_unknown(signature: inspect.Signature, kwargs: Mapping[str, Any]) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from mcc.frontend.names import name_ends, name_weights, output_names
+from mcc.frontend.names import distinct, name_ends, name_weights, output_names
 
 TEXT = """
 <ir_version: 9, opset_import: ["" : 20]>
@@ -53,3 +53,8 @@ def test_a_name_in_use_is_not_taken_twice() -> None:
     weight = np.arange(1, 7, dtype=np.float32).reshape(3, 2)
     name_weights(model, {"b": weight}, "module.")
     assert list(model.graph.initializers) == ["b.transposed"]
+
+
+def test_names_that_come_again_are_numbered() -> None:
+    assert distinct(["a.b", "a.b", "a.b_2", "c"]) == ("a.b", "a.b_2", "a.b_2_2", "c")
+    assert output_names(["output.x", "x"], ["x"]) == ("output.x", "output.x_2")

@@ -281,3 +281,27 @@ def test_the_result_of_transformers_is_a_dict() -> None:
     assert set(found) == {"last_hidden_state", "pooler_output"}
     file = location_of(captured.network.graph[-1]).file
     assert file.startswith("transformers/models/bert/")
+
+
+class Keys(nn.Module):
+    """Takes and gives dicts in which two ways lead to one path."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(4, 3)
+
+    def forward(self, x: dict[str, Any]) -> dict[str, Any]:
+        return {"a.b": self.linear(x["a.b"]), "a": {"b": -self.linear(x["a"]["b"])}}
+
+
+def test_tensors_of_one_path_are_kept_apart() -> None:
+    manual_seed(0)
+    module = Keys().eval()
+    x = {"a.b": torch.randn(2, 4), "a": {"b": torch.randn(2, 4)}}
+    captured = capture(module, (x,))
+    assert [leaf.name for leaf in captured.signature.input_leaves] == ["x.a.b", "x.a.b_2"]
+    with torch.no_grad():
+        eager = module(x)
+    found = call(captured, x)
+    np.testing.assert_allclose(found["a.b"], eager["a.b"].numpy(), rtol=1e-5)
+    np.testing.assert_allclose(found["a"]["b"], eager["a"]["b"].numpy(), rtol=1e-5)
