@@ -20,6 +20,7 @@ from mcc.ir.network import (
 from mcc.passes.attributes import integer, integers, is_standard, operand, required, text
 from mcc.passes.base import PassContext
 from mcc.passes.lower_products import reshape, transpose, unsuitable
+from mcc.passes.stored_weights import StoredScale, keep_scale, scale_of
 
 
 @final
@@ -132,9 +133,11 @@ def _transposed(edit: Editor, node: ir.Node, geometry: _Geometry) -> ir.Value | 
     name, taps = str(node.name), int(np.prod(kernel))
     matrix = np.moveaxis(weight, 0, -1).reshape(cols * taps, channels, *[1] * axes)
     bias = constant_of(operand(node, 2))
+    stored = edit.constant(np.ascontiguousarray(matrix), f"{name}.weight")
+    keep_scale(stored, _transposed_scale(required(node, 1)))
     operator = Conv(
         x=x,
-        weight=edit.constant(np.ascontiguousarray(matrix), f"{name}.weight"),
+        weight=stored,
         bias=None if bias is None else edit.constant(_repeated(bias, taps), f"{name}.bias"),
         strides=(1,) * axes,
         pads=(0,) * (2 * axes),
@@ -145,6 +148,15 @@ def _transposed(edit: Editor, node: ir.Node, geometry: _Geometry) -> ir.Value | 
     pairs = [place for axis in range(axes) for place in (2 + axes + axis, 2 + axis)]
     mixed = transpose(edit, node, apart, (0, 1, *pairs), name)
     return reshape(edit, node, mixed, shape_of(node.outputs[0]), name)
+
+
+def _transposed_scale(weight: ir.Value) -> StoredScale | None:
+    """Return the scale of the 1 x 1 convolution: that of a channel for each of its taps."""
+    shape, stored = shape_of(weight), scale_of(weight)
+    if stored is None or stored.scale.shape[0] != 1:
+        return None
+    taps = np.broadcast_to(stored.scale, (1, *shape[1:]))
+    return StoredScale(taps.reshape(-1, *[1] * (len(shape) - 1)), stored.bits)
 
 
 def _repeated(bias: Array, taps: int) -> Array:

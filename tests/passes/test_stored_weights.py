@@ -112,6 +112,16 @@ def test_a_convolution_takes_them_too() -> None:
     assert np.array_equal(scale, np.float32(0.25) * SCALES)
 
 
+def test_a_transposed_convolution_has_the_scale_of_a_channel_for_each_tap() -> None:
+    kernel = RANDOM.integers(-90, 91, (3, 5, 2, 2))
+    constants = f"{INPUT}, {text('int8', 'c', kernel)}, {text('float', 's', SCALES)}"
+    body = f"{READ} w = DequantizeLinear<axis=1>(c, s) y = ConvTranspose<strides=[2,2]>(d, w)"
+    network, _ = quantized(model("float[1,3,4,4] x", "float[1,5,8,8] y", constants, body))
+    weight, scale, _ = programmed(network)
+    assert np.array_equal(weight[..., 0, 0], kernel.reshape(3, 20).T)
+    assert np.array_equal(scale, np.float32(0.25) * SCALES.repeat(4))
+
+
 def test_factors_go_to_the_scales_and_signs_to_the_integers() -> None:
     factor = np.array([1.5, -0.7, 3.0, 0.0, -1.0], np.float32)
     constants = f"{INPUT}, {FORMS['MatMul'][0]}, {text('float', 's', SCALES)}"
