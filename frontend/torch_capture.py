@@ -18,7 +18,7 @@ from mcc.frontend.samples import MOST, common_count, is_per_sample, split
 from mcc.frontend.sources import take_locations
 from mcc.frontend.torch_call import Call, bind, resize, to_tensor
 from mcc.frontend.torch_eager import try_eager
-from mcc.frontend.torch_effects import random_operators, training_operators
+from mcc.frontend.torch_effects import half_operators, random_operators, training_operators
 from mcc.frontend.torch_export import OPSETS, convert, export
 from mcc.frontend.torch_flat import PREFIX, Flat
 from mcc.frontend.torch_module import isolate
@@ -190,6 +190,8 @@ def _convert(
             continue
         text = f"the network has opset {opset}: with a newer one, {_why(failures)}"
         return network, certificate, [note("opset-retry", text)] if failures else []
+    if halves := half_operators(program):
+        raise MccError(halves) from failures[0]
     raise next((item for item in failures if _code(item) == "capture-differs"), failures[0])
 
 

@@ -47,6 +47,20 @@ def training_operators(program: ExportedProgram) -> list[Diagnostic]:
     ]
 
 
+def half_operators(program: ExportedProgram) -> list[Diagnostic]:
+    """Say where the computation is in half precision, as inside of an autocast."""
+    found = [(node, dtype) for node in _operators(program) if (dtype := _half(node))]
+    return [
+        Diagnostic(
+            "dtype-unsupported",
+            f"`{operator_name(node)}` computes in {dtype} (operators that do: {len(found)})",
+            "compute in float32: leave out `torch.autocast`, `.half()` and `.bfloat16()`",
+            location_of_node(node),
+        )
+        for node, dtype in found[:1]
+    ]
+
+
 def operator_name(node: fx.Node) -> str:
     """Name the operator of a node as torch does, such as `aten.linear`."""
     return str(node.target).removesuffix(".default")
@@ -67,6 +81,13 @@ def _operators(program: ExportedProgram) -> Iterator[fx.Node]:
             for node in part.graph.nodes:
                 if isinstance(node.target, torch._ops.OpOverload):  # pyright: ignore[reportPrivateUsage]
                     yield node
+
+
+def _half(node: fx.Node) -> str:
+    """Name the type of the result of a node if it has half precision or less."""
+    dtype = getattr(node.meta.get("val"), "dtype", None)
+    small = isinstance(dtype, torch.dtype) and dtype.is_floating_point and dtype.itemsize < 4
+    return str(dtype).removeprefix("torch.") if small else ""
 
 
 def _base_name(node: fx.Node) -> str:

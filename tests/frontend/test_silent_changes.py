@@ -262,6 +262,24 @@ def test_tied_scores_are_refused() -> None:
     assert "top-k" in found.help
 
 
+class Mixed(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(4, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        with torch.autocast("cpu", torch.bfloat16):
+            y = self.linear(x)
+        return y.float()
+
+
+def test_half_precision_inside_is_refused_with_its_line() -> None:
+    (found,) = refusal(Mixed().eval(), X)
+    assert found.code == "dtype-unsupported"
+    assert "`aten.linear` computes in bfloat16" in found.message
+    assert found.location.line == Mixed.forward.__code__.co_firstlineno + 2
+
+
 TOKENS = torch.arange(12).reshape(2, 6) % 7
 TINY: dict[str, Any] = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
 
