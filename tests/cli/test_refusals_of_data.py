@@ -150,6 +150,16 @@ def test_more_than_fits_a_memory(shell: Shell, size: int) -> None:
         assert said.help == "give fewer samples at a time"
 
 
+def test_less_memory_than_the_data_take(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    def exhausted(*_: object) -> None:
+        raise MemoryError("Unable to allocate 244. MiB")
+
+    monkeypatch.setattr("mcc.cli.arrays.read_file", exhausted)
+    for said in both(shell):
+        assert said.code == "memory-exhausted"
+        assert said.message == "there is not enough memory: Unable to allocate 244. MiB"
+
+
 def test_objects_are_not_unpickled(shell: Shell) -> None:
     np.savez("bad.npz", x=OBJECTS)
     for said in both(shell):
