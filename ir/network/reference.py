@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias, cast, final
 
@@ -145,6 +146,23 @@ _NUMPY_TYPES = frozenset(
 
 def _failed(network: ir.Model, problem: Exception) -> MccError:
     name = network.graph.name or "the network"
-    text = f"ONNX Runtime does not run {name}: {problem}"
+    text = f"ONNX Runtime does not run {name}: {_reason(str(problem))}"
     help = "`onnx.checker.check_model(path, full_check=True)` tells more about a model"
     return error("reference-failed", text, help)
+
+
+_FAILED_NODE = re.compile(
+    r"Non-zero status code returned while running (?P<kind>\w+) node. Name:'(?P<name>.*?)' "
+    r"Status Message: (?P<reason>.*)",
+    re.DOTALL,
+)
+
+
+def _reason(text: str) -> str:
+    """Leave out of a message of ONNX Runtime what only tells of its own source."""
+    text = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", text).strip()
+    found = _FAILED_NODE.match(text)
+    if found is None:
+        return text
+    reason = re.sub(r"^/\S+:\d+ .* was false\. ", "", found["reason"], flags=re.DOTALL)
+    return f"{found['kind']} `{found['name']}`: {reason}"

@@ -70,6 +70,15 @@ def test_reference_says_what_fails() -> None:
         ReferenceExecutor(broken)
 
 
+def test_reasons_tell_of_the_network_not_of_the_runtime() -> None:
+    text = "g (float[2,3] x, int64[1] i) => (float[1,3] y) { y = Gather(x, i) }"
+    executor = ReferenceExecutor(from_text(f"{HEAD} {text}"))
+    inputs = {"x": np.zeros((2, 3), np.float32), "i": np.array([7])}
+    with pytest.raises(MccError, match=r"does not run g: Gather `\w*`: indices element") as caught:
+        executor.run(inputs)
+    assert "onnxruntime" not in str(caught.value)
+
+
 def test_evidence_is_reproducible_and_keeps_integers_in_range() -> None:
     network = from_text(
         f"""{HEAD} g (float[1,50] x, int64[1,50] ids, bool[1,5] mask) => (float[1,50] y) {{
