@@ -10,6 +10,7 @@ import onnx_ir as ir
 from mcc.ir.diagnostics import NOWHERE, Diagnostic, MccError, error
 from mcc.ir.network.location import location_of
 from mcc.ir.network.reference import Feeds, ReferenceExecutor
+from mcc.ir.network.values import constant_of
 from mcc.passes.observers import Extremes, Observer, record_for
 
 
@@ -77,7 +78,7 @@ def _check_records(network: ir.Model, records: Mapping[str, Extremes]) -> None:
         Diagnostic(
             "activation-not-finite",
             f"value `{name}` is not finite on the calibration data",
-            "look for an overflow in the network, or for samples it was not made for",
+            _suspect(producers.get(name)),
             location_of(producers[name]) if name in producers else NOWHERE,
         )
         for name, record in records.items()
@@ -85,3 +86,22 @@ def _check_records(network: ir.Model, records: Mapping[str, Extremes]) -> None:
     ]
     if wrong:
         raise MccError(wrong)
+
+
+def _suspect(node: ir.Node | None) -> str:
+    """Say what may be wrong: a constant that is not a number, which `node` depends on, or else."""
+    waiting: list[ir.Node | None] = [node]
+    seen: set[ir.Node] = set()
+    while waiting:
+        last = waiting.pop()
+        if last is None or last in seen:
+            continue
+        seen.add(last)
+        for value in last.inputs:
+            if value is None:
+                continue
+            array = constant_of(value)
+            if array is not None and array.dtype.kind == "f" and np.isnan(array).any():
+                return f"constant `{value.name}` holds NaN; train the network again"
+            waiting.append(value.producer())
+    return "look for an overflow in the network, or for samples it was not made for"

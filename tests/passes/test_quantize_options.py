@@ -115,6 +115,15 @@ def test_activations_that_overflow_are_named() -> None:
     feeds = ({"x": np.full((1, 4), 100, np.float32)},)
     problem = refused("activation-not-finite", network=network, feeds=feeds)
     assert "`r0`" in problem.diagnostics[0].message
+    assert "overflow" in problem.diagnostics[0].help
+
+
+def test_weights_that_are_no_numbers_are_named() -> None:
+    weight = np.ones((4, 3))
+    weight[1, 1] = np.nan
+    network = layers(weight, np.ones((3, 2)))
+    problem = refused("activation-not-finite", network=network, feeds=samples(1, 4))
+    assert "`w0` holds NaN" in problem.diagnostics[0].help
 
 
 @pytest.mark.parametrize(
