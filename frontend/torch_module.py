@@ -52,10 +52,13 @@ def versions_of(module: torch.nn.Module) -> dict[str, int]:
 def refuse_meta(module: torch.nn.Module) -> None:
     """Refuse a module whose weights were never given values."""
     named = (*module.named_parameters(), *module.named_buffers())
-    empty = [name for name, tensor in named if tensor.is_meta]
+    lazy = cast(Any, torch.nn.parameter).is_lazy
+    empty = [name for name, tensor in named if lazy(tensor) or tensor.is_meta]
     if empty:
-        text = f"`{empty[0]}` and {len(empty) - 1} more tensors of the module have no values"
-        raise error("module-empty", text, "load the weights before compiling")
+        text = f"tensors of the module have no values: {', '.join(empty[:3])}"
+        text += f" and {len(empty) - 3} more" if len(empty) > 3 else ""
+        help = "load the weights before compiling; a lazy module gets its own by being called once"
+        raise error("module-empty", text, help)
 
 
 def refuse_training(module: torch.nn.Module) -> None:
