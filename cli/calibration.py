@@ -21,7 +21,8 @@ def calibration_feeds(
     Args:
         signature: Of the network.
         calibration: One batch, an iterable of batches, or an `.npz` path; a batch is an array, a
-            tuple of positional arguments, or a mapping from names. The examples if None.
+            tuple of positional arguments, or a mapping from names. The examples if None. A tuple
+            of arrays is one batch where the network takes several.
         examples: The example inputs of the capture.
 
     Raises:
@@ -30,7 +31,9 @@ def calibration_feeds(
     if calibration is None:
         return examples
     batches = [
-        feeds_of(signature, batch) for batch in _batches(calibration) if not _is_empty(batch)
+        feeds_of(signature, batch)
+        for batch in _batches(signature, calibration)
+        if not _is_empty(batch)
     ]
     feeds = tuple(item for batch in batches for item in runs_of(signature, batch))
     if not feeds:
@@ -78,7 +81,12 @@ def feeds_of(signature: Signature, batch: Any) -> dict[str, Array]:
             return signature.check_feeds({k: v for k, v in arrays.items() if v is not None})
         return signature.flatten_inputs((), named)
     if isinstance(batch, (tuple, list)):
-        return signature.flatten_inputs(cast("Sequence[Any]", batch), {})
+        items = cast("Sequence[Any]", batch)
+        if len(items) > (most := _positional(signature)):
+            text = f"a batch holds {len(items)} items, the network takes {most} by position"
+            help = "give inputs only, without labels: `[(x,) for x, label in batches]`"
+            raise error("input-unknown", text, help)
+        return signature.flatten_inputs(items, {})
     return signature.flatten_inputs((batch,), {})
 
 
@@ -102,9 +110,20 @@ def _no_sample() -> MccError:
     )
 
 
-def _batches(calibration: Any) -> Iterable[Any]:
+def _positional(signature: Signature) -> int:
+    return sum(item.positional for item in signature.parameters)
+
+
+def _batches(signature: Signature, calibration: Any) -> Iterable[Any]:
     if isinstance(calibration, (str, Path)):
         return (read_arrays(Path(calibration)),)
     if isinstance(calibration, Mapping) or to_array(calibration) is not None:
         return (cast(Any, calibration),)
+    if not hasattr(calibration, "__iter__") and not hasattr(calibration, "__getitem__"):
+        text = f"calibration is {type(calibration).__name__}"
+        raise error("option-value", text, "give an array, batches of arrays, or an `.npz` path")
+    if isinstance(calibration, tuple) and _positional(signature) > 1:
+        items = cast("tuple[Any, ...]", calibration)
+        if items and to_array(items[0]) is not None:
+            return (items,)
     return calibration

@@ -41,9 +41,9 @@ def compile(
     *,
     kwargs: Mapping[str, Any] | None = None,
     target: str | Path | Target = "rram40nm",
-    overrides: Mapping[str, str] | None = None,
+    overrides: Mapping[str, str | float] | None = None,
     calibration: Any = None,
-    passes: str | Sequence[Pass] = "default",
+    passes: str | Sequence[Pass | str] = "default",
     strict: bool = False,
     input_shapes: Mapping[str, tuple[int, ...] | InputSpec] | None = None,
     module_factory: str | Callable[[], torch.nn.Module] | None = None,
@@ -61,7 +61,7 @@ def compile(
         target: A shipped name, a path, or a target.
         overrides: Values of the target to replace, by dotted path.
         calibration: One batch, an iterable of batches, or an `.npz` path; the examples if None.
-        passes: A pipeline string, or passes.
+        passes: A pipeline string, or passes and strings in order.
         strict: Refuse what the chip can only do by being rewritten while it runs.
         input_shapes: Shapes of inputs for which no example is given, by name.
         module_factory: What builds the module of a state dict: a function or `pkg.mod:function`.
@@ -73,7 +73,7 @@ def compile(
         MccError: The network, the data, the target or the passes are refused, with the reasons.
     """
     chip = _target(target, overrides)
-    pipeline = parse_passes(passes) if isinstance(passes, str) else list(passes)
+    pipeline = _pipeline(passes)
     progress("capture")
     captured = capture(
         source,
@@ -100,10 +100,17 @@ def compile(
     return Program(artifact, tuple(context.findings))
 
 
-def _target(target: str | Path | Target, overrides: Mapping[str, str] | None) -> Target:
+def _target(target: str | Path | Target, overrides: Mapping[str, str | float] | None) -> Target:
+    texts = {key: str(value) for key, value in (overrides or {}).items()}
     if isinstance(target, Target):
-        return target.with_values(dict(overrides)) if overrides else target
-    return targets.load(target, overrides)
+        return target.with_values(texts) if texts else target
+    return targets.load(target, texts)
+
+
+def _pipeline(passes: str | Sequence[Pass | str]) -> list[Pass]:
+    items = (passes,) if isinstance(passes, str) else passes
+    parts = [parse_passes(item) if isinstance(item, str) else (item,) for item in items]
+    return [item for part in parts for item in part]
 
 
 def _note_no_calibration(context: PassContext, count: int, *, given: bool) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, final
 
 from mcc.cli.program import Program
+from mcc.ir.diagnostics import error, nearest
 from mcc.ir.tensors import Array, holds_torch
 from mcc.runtime import machine as engine
 from mcc.runtime.arrays import Fidelity
@@ -47,7 +48,15 @@ class Machine:
             fidelity: `exact`, `converter` or `device`.
             seed: The chip instance, at `device`.
             threads: Threads to compute with; the results do not depend on it.
+
+        Raises:
+            MccError: `option-value` or `seed-invalid`.
         """
+        if fidelity not in list(Fidelity):
+            help = nearest(str(fidelity), Fidelity)
+            raise error("option-value", f"there is no fidelity `{fidelity}`", help)
+        if threads < 1:
+            raise error("option-value", f"threads is {threads}", "use at least one")
         self.program = program
         self.fidelity = Fidelity(fidelity)
         self._engine = engine.Machine(program.artifact.program, self.fidelity, seed, threads)

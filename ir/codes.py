@@ -131,7 +131,7 @@ CODES: dict[str, str] = {
         "The network is written for an operator set that cannot be converted to a known one."
     ),
     "option-value": (
-        "The value given to an option of a pass has the wrong type or is not one of its choices."
+        "The value given to an option has the wrong type or is not one of its choices."
     ),
     "output-unsupported": (
         "The module returns something that is neither a tensor, a plain value nor a container "

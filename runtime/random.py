@@ -86,8 +86,8 @@ def check_seed(seed: int) -> int:
     """Return the seed.
 
     Raises:
-        MccError: It is negative or has more than 64 bits.
+        MccError: It is no whole number, negative, or has more than 64 bits.
     """
-    if not 0 <= seed < 2**64:
-        raise error("seed-invalid", f"the seed {seed} is not between 0 and 2**64 - 1")
-    return seed
+    if int(seed) != seed or not 0 <= seed < 2**64:
+        raise error("seed-invalid", f"the seed {seed} is no whole number from 0 to 2**64 - 1")
+    return int(seed)

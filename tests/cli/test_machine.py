@@ -41,3 +41,18 @@ def test_numbers_go_in_and_come_out_as_numbers(given: Callable[[torch.Tensor], A
     assert total.shape == ()
     np.testing.assert_allclose(y, expected, atol=0.02)
     np.testing.assert_allclose(total, y.sum(), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        ({"fidelity": "devise"}, "option-value"),
+        ({"threads": 0}, "option-value"),
+        ({"fidelity": "device", "seed": -1}, "seed-invalid"),
+        ({"fidelity": "device", "seed": 1.5}, "seed-invalid"),
+    ],
+)
+def test_machines_that_there_are_not(options: dict[str, Any], code: str) -> None:
+    program = mcc.compile(nn.Linear(8, 4), torch.randn(2, 8), calibration=torch.randn(4, 8))
+    with pytest.raises(mcc.MccError, match=code):
+        mcc.Machine(program, **options)

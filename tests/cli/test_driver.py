@@ -1,0 +1,78 @@
+"""What `mcc.compile` takes besides the network, in the forms that users have it."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+import mcc
+from mcc.passes import parse_passes
+
+manual_seed: Any = cast(Any, torch).manual_seed
+X = torch.linspace(-1, 1, 64).reshape(8, 8)
+LABELS = torch.zeros(8)
+
+
+class Sum(nn.Module):
+    """Takes two inputs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left, self.right = nn.Linear(8, 4), nn.Linear(8, 4)
+
+    def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        return self.left(x) + self.right(y)
+
+
+def compiled(**options: Any) -> mcc.Program:
+    manual_seed(0)
+    options.setdefault("calibration", X)
+    return mcc.compile(nn.Linear(8, 4), X[:2], **options)
+
+
+def same(*programs: mcc.Program) -> bool:
+    first, *rest = (program.artifact.network for program in programs)
+    return all(network == first for network in rest)
+
+
+def test_calibration_may_come_in_many_forms() -> None:
+    loader: Any = DataLoader(TensorDataset(X), batch_size=3)
+    forms: list[Any] = [X.numpy(), (X,), [X[:3], X[3:]], {"input": X}, loader, iter(loader)]
+    assert same(compiled(), *(compiled(calibration=form) for form in forms))
+
+
+def test_a_tuple_of_arrays_is_one_batch_of_several_inputs() -> None:
+    manual_seed(0)
+    module = Sum()
+    programs = [
+        mcc.compile(module, (X[:2], X[:2]), calibration=form)
+        for form in ((X, X), [(X, X)], {"x": X, "y": X}, ((X[:4], X[:4]), (X[4:], X[4:])))
+    ]
+    assert same(*programs)
+
+
+@pytest.mark.parametrize(
+    ("calibration", "code", "words"),
+    [
+        (DataLoader(cast(Any, TensorDataset(X, LABELS))), "input-unknown", "without labels"),
+        (16, "option-value", "calibration is int"),
+        (X[0], "input-shape", r"input\[None\]"),
+        ([], "calibration-empty", "no sample"),
+    ],
+)
+def test_what_is_no_calibration(calibration: Any, code: str, words: str) -> None:
+    with pytest.raises(mcc.MccError, match=words) as caught:
+        compiled(calibration=calibration)
+    assert [item.code for item in caught.value.diagnostics] == [code]
+
+
+def test_passes_and_values_of_the_target_are_texts_or_objects() -> None:
+    text = "canonicalize,quantize{weight_bits=4},place,tile"
+    parts = ["canonicalize", *parse_passes("quantize{weight_bits=4}"), "place,tile"]
+    assert same(*(compiled(passes=form) for form in (text, parse_passes(text), parts)))
+    texts, numbers = ({"macro.adc.bits": bits} for bits in ("6", 6))
+    assert compiled(overrides=texts).target == compiled(overrides=numbers).target
