@@ -126,4 +126,4 @@ def _batches(signature: Signature, calibration: Any) -> Iterable[Any]:
         items = cast("tuple[Any, ...]", calibration)
         if items and to_array(items[0]) is not None:
             return (items,)
-    return calibration
+    return cast("Iterable[Any]", calibration)
