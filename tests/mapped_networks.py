@@ -10,7 +10,16 @@ import numpy as np
 from mcc.backends.crossbar import targets
 from mcc.backends.crossbar.generate import Generation, generate
 from mcc.ir.hardware import Target
-from mcc.ir.network import Feeds, Network, ReferenceExecutor, dtype_of, place, shape_of
+from mcc.ir.network import (
+    Feeds,
+    Network,
+    ReferenceExecutor,
+    Stage,
+    dtype_of,
+    place,
+    set_stage,
+    shape_of,
+)
 from mcc.ir.program import Program
 from mcc.ir.program.instructions import EndLoop, Loop, Post, Recv, Send, Space, Wait
 from mcc.ir.program.overlap import Footprint, may_overlap
@@ -93,9 +102,10 @@ def assert_same(
 
 
 def placed(network: Network) -> Network:
-    """Place the nodes of a network that needs no quantization, in place."""
+    """Place the nodes of a network that needs no quantization, in place; it is mapped then."""
     for node in network.graph:
         place(node, decide(node))
+    set_stage(network, Stage.MAPPED)
     return network
 
 
