@@ -19,7 +19,7 @@ import torch
 from torch import nn
 
 import mcc
-from mcc.cli.console import make_table, print_tables
+from benchmarks.tables import show
 
 COMPILE_SECONDS, COMPILE_GIGABYTES, RUN_SECONDS = 90.0, 3.0, 60.0
 """Limits: wall time and peak resident memory of a compilation, wall time of one image."""
@@ -116,10 +116,8 @@ def measure(target: str) -> bool:
         ("one image at converter, wall s", end.wall - run.wall, RUN_SECONDS),
     ]
     judged = [(name, f"{it:.1f}", f"{most:.0f}", _verdict(it, most)) for name, it, most in limits]
-    print_tables(
-        make_table(f"ResNet-18, 224 x 224, for {target}", head, rows[1:]),
-        make_table("", ("limits", ">measured", ">limit", ""), judged),
-    )
+    show(f"ResNet-18, 224 x 224, for {target}", head, rows[1:])
+    show(f"its limits for {target}", ("", ">measured", ">limit", ""), judged)
     return all(found < most for _, found, most in limits)
 
 
