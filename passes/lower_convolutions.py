@@ -2,48 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import final
-
-import numpy as np
 import onnx_ir as ir
 
 from mcc.ir.network import (
-    Array,
     Conv,
     Editor,
     Network,
-    constant_of,
     is_constant,
     shape_of,
 )
 from mcc.passes.attributes import integer, integers, is_standard, operand, required, text
 from mcc.passes.base import PassContext
-from mcc.passes.lower_products import reshape, transpose, unsuitable
-from mcc.passes.stored_weights import StoredScale, keep_scale, scale_of
-
-
-@final
-@dataclass(frozen=True)
-class _Geometry:
-    """The attributes of a convolution with their defaults filled in."""
-
-    kernel: tuple[int, ...]
-    strides: tuple[int, ...]
-    dilations: tuple[int, ...]
-    group: int
-
-    @property
-    def reach(self) -> tuple[int, ...]:
-        """How far apart the first and the last tap are, by axis."""
-        return tuple(
-            dilation * (extent - 1)
-            for dilation, extent in zip(self.dilations, self.kernel, strict=True)
-        )
+from mcc.passes.lower_products import unsuitable
+from mcc.passes.lower_transposed import transposed
 
 
 def lower_convolutions(network: Network, context: PassContext) -> None:
-    """Lower Conv with a constant kernel, and ConvTranspose whose windows do not overlap.
+    """Lower Conv and ConvTranspose with a constant kernel.
 
     Conv stays what it is, so it is exact; ConvTranspose changes the order of additions.
     """
@@ -66,16 +41,7 @@ def _lower(edit: Editor, node: ir.Node) -> str | None:
     axes = len(shape_of(required(node, 0))) - 2
     if not 1 <= axes <= 3:
         return f"it has {axes} spatial axes"
-    geometry = _Geometry(
-        kernel=shape_of(required(node, 1))[2:],
-        strides=integers(node, "strides", (1,) * axes),
-        dilations=integers(node, "dilations", (1,) * axes),
-        group=integer(node, "group", 1),
-    )
-    if node.op_type == "Conv":
-        edit.replace(node, _conv(edit, node, geometry))
-        return None
-    result = _transposed(edit, node, geometry)
+    result = _conv(edit, node, axes) if node.op_type == "Conv" else transposed(edit, node)
     if isinstance(result, str):
         return result
     edit.replace(node, result)
@@ -105,59 +71,14 @@ def resolved_pads(node: ir.Node, kernel: tuple[int, ...]) -> tuple[int, ...]:
     return (*leading, *trailing)
 
 
-def _conv(edit: Editor, node: ir.Node, geometry: _Geometry) -> ir.Value:
+def _conv(edit: Editor, node: ir.Node, axes: int) -> ir.Value:
     operator = Conv(
         x=required(node, 0),
         weight=required(node, 1),
         bias=operand(node, 2),
-        strides=geometry.strides,
-        pads=resolved_pads(node, geometry.kernel),
-        dilations=geometry.dilations,
-        group=geometry.group,
+        strides=integers(node, "strides", (1,) * axes),
+        pads=resolved_pads(node, shape_of(required(node, 1))[2:]),
+        dilations=integers(node, "dilations", (1,) * axes),
+        group=integer(node, "group", 1),
     )
     return edit.add(operator, before=node, name=str(node.name))
-
-
-def _transposed(edit: Editor, node: ir.Node, geometry: _Geometry) -> ir.Value | str:
-    """Lower a ConvTranspose whose windows tile the output: a 1 x 1 convolution, then a shuffle."""
-    x, weight = required(node, 0), constant_of(required(node, 1))
-    assert weight is not None
-    kernel, axes = geometry.kernel, len(geometry.kernel)
-    channels, cols = weight.shape[:2]
-    spatial = shape_of(x)[2:]
-    full = tuple(extent * step for extent, step in zip(spatial, kernel, strict=True))
-    if geometry.group != 1 or geometry.strides != kernel or set(geometry.dilations) != {1}:
-        return "its windows overlap, leave gaps, or are in groups"
-    if shape_of(node.outputs[0]) != (shape_of(x)[0], cols, *full):
-        return "its output is cropped or padded"
-    name, taps = str(node.name), int(np.prod(kernel))
-    matrix = np.moveaxis(weight, 0, -1).reshape(cols * taps, channels, *[1] * axes)
-    bias = constant_of(operand(node, 2))
-    stored = edit.constant(np.ascontiguousarray(matrix), f"{name}.weight")
-    keep_scale(stored, _transposed_scale(required(node, 1)))
-    operator = Conv(
-        x=x,
-        weight=stored,
-        bias=None if bias is None else edit.constant(_repeated(bias, taps), f"{name}.bias"),
-        strides=(1,) * axes,
-        pads=(0,) * (2 * axes),
-        dilations=(1,) * axes,
-    )
-    y = edit.add(operator, before=node, name=name)
-    apart = reshape(edit, node, y, (shape_of(x)[0], cols, *kernel, *spatial), name)
-    pairs = [place for axis in range(axes) for place in (2 + axes + axis, 2 + axis)]
-    mixed = transpose(edit, node, apart, (0, 1, *pairs), name)
-    return reshape(edit, node, mixed, shape_of(node.outputs[0]), name)
-
-
-def _transposed_scale(weight: ir.Value) -> StoredScale | None:
-    """Return the scale of the 1 x 1 convolution: that of a channel for each of its taps."""
-    shape, stored = shape_of(weight), scale_of(weight)
-    if stored is None or stored.scale.shape[0] != 1:
-        return None
-    taps = np.broadcast_to(stored.scale, (1, *shape[1:]))
-    return StoredScale(taps.reshape(-1, *[1] * (len(shape) - 1)), stored.bits)
-
-
-def _repeated(bias: Array, taps: int) -> Array:
-    return np.repeat(bias, taps)

@@ -60,6 +60,35 @@ def test_upsampling_by_transposed_convolution(bias: bool) -> None:
     assert not findings
 
 
+SHUFFLE = "Conv Reshape Transpose Reshape"
+
+TRANSPOSED = [
+    ("1,3,5", "1,2,7", "3,2,3", "strides=[1]", "Conv"),
+    ("1,3,5", "1,2,5", "3,2,3", "pads=[1,1]", "Conv"),
+    ("1,3,5", "1,2,1", "3,2,7", "pads=[9,1]", "Conv Slice"),
+    ("1,3,5", "1,2,10", "3,2,4", "strides=[2], pads=[1,1]", f"{SHUFFLE} Slice"),
+    ("1,3,5", "1,2,10", "3,2,3", "strides=[2], pads=[1,1], output_padding=[1]", f"{SHUFFLE} Slice"),
+    ("1,3,5", "1,2,13", "3,2,1", "strides=[3]", f"{SHUFFLE} Slice"),
+    ("1,3,5", "1,2,15", "3,2,1", "strides=[3], output_padding=[2]", SHUFFLE),
+    ("1,3,5", "1,2,20", "3,2,5", "strides=[4], dilations=[3], pads=[4,5]", SHUFFLE),
+    ("2,4,3,4", "2,6,6,9", "4,3,4,2", "strides=[2,3], pads=[1,1,1,1], group=2", f"{SHUFFLE} Slice"),
+    ("1,2,2,3,2", "1,3,5,7,3", "2,3,3,3,2", "strides=[2,2,1]", f"{SHUFFLE} Slice"),
+]
+
+
+@pytest.mark.parametrize(("x", "y", "w", "attributes", "wanted"), TRANSPOSED)
+def test_transposed_convolutions_become_convolutions(
+    x: str, y: str, w: str, attributes: str, wanted: str
+) -> None:
+    weight = constant("w", *(int(size) for size in w.split(",")))
+    bias = constant("b", int(y.split(",")[1]))
+    body = f"y = ConvTranspose<{attributes}>(x, w, b)"
+    before = model(f"float[{x}] x", f"float[{y}] y", f"{weight}, {bias}", body)
+    network, findings = canonical(before)
+    assert operators(network) == kinds(wanted)
+    assert not findings
+
+
 POOLS = [
     ("float[1,3,4,5] x", "float[1,3,1,1] y", "y = GlobalAveragePool(x)", "Reshape Mean Reshape"),
     ("float[1,3,4,5] x", "float[1,3] y", "y = ReduceMean<keepdims=0>(x, a)", "Reshape Mean"),

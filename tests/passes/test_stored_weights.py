@@ -122,6 +122,17 @@ def test_a_transposed_convolution_has_the_scale_of_a_channel_for_each_tap() -> N
     assert np.array_equal(scale, np.float32(0.25) * SCALES.repeat(4))
 
 
+def test_a_transposed_convolution_whose_windows_overlap_keeps_its_integers() -> None:
+    kernel = RANDOM.integers(-90, 91, (3, 5, 3, 3))
+    constants = f"{INPUT}, {text('int8', 'c', kernel)}, {text('float', 's', SCALES)}"
+    body = f"{READ} w = DequantizeLinear<axis=1>(c, s) y = ConvTranspose<strides=[2,2]>(d, w)"
+    network, _ = quantized(model("float[1,3,4,4] x", "float[1,5,9,9] y", constants, body))
+    weight, scale, _ = programmed(network)
+    assert weight.shape == (20, 3, 2, 2)
+    assert np.array_equal(np.sort(weight[weight != 0]), np.sort(kernel[kernel != 0]))
+    assert np.array_equal(scale, np.float32(0.25) * SCALES.repeat(4))
+
+
 def test_factors_go_to_the_scales_and_signs_to_the_integers() -> None:
     factor = np.array([1.5, -0.7, 3.0, 0.0, -1.0], np.float32)
     constants = f"{INPUT}, {FORMS['MatMul'][0]}, {text('float', 's', SCALES)}"
