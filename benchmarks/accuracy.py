@@ -21,7 +21,8 @@ from benchmarks.reasons import HEAD as HEAD_CAUSES
 from benchmarks.reasons import Cause, alone, cause, sums_of
 from benchmarks.resnet18 import TARGETS
 from benchmarks.tables import note, show, show_lines, write_json
-from benchmarks.workloads import WORKLOADS, Array, Test, Workload
+from benchmarks.workloads import WORKLOADS, Array, Test, Workload, load
+from mcc.cli.console import Progress, progress_bar
 
 CHIPS, QUICK_CHIPS, QUICK_SAMPLES = 5, 2, 100
 REASON_CHIPS = 2
@@ -93,91 +94,91 @@ HEAD = ("network", "samples", "in", "target", ">float", ">exact", ">converter")
 HEAD_CHIPS = ("on chips", ">exact", ">device", ">least", ">most", "exact is")
 
 
-def measure(
-    work: Workload, test: Test, full: bool, program: mcc.Program, floating: float, chips: int
-) -> Result:
-    """Run samples at every fidelity."""
-    few = test.on_chips
+@final
+@dataclass(frozen=True)
+class Benchmark:
+    """How to measure."""
 
-    def run(fidelity: str, inputs: Array, seed: int = 0) -> Array:
-        return mcc.Machine(program, fidelity, seed)(inputs)
+    images: int | None
+    """Samples of each test; all of them if None."""
+    chips: int
+    passes: str
+    """The pipeline."""
+    progress: Progress
 
-    def score(outputs: Array) -> float:
-        return work.score(outputs, test.answers[: len(outputs)])
+    def compile(self, work: Workload, target: str | mcc.Target) -> mcc.Program:
+        """Compile a network with its calibration samples."""
+        self.progress(f"compile {work.name}")
+        data = work.calibration
+        return mcc.compile(
+            work.source, (data[:1],), target=target, calibration=data, passes=self.passes
+        )
 
-    exact, converter = run("exact", test.inputs), run("converter", test.inputs)
-    return Result(
-        network=work.name,
-        samples=test.name,
-        count=len(test.inputs),
-        target=program.target.name,
-        unit=work.unit,
-        floating=floating,
-        exact=score(exact),
-        converter=score(converter),
-        on_chips=few,
-        exact_there=score(exact[:few]),
-        converter_there=score(converter[:few]),
-        device=tuple(score(run("device", test.inputs[:few], seed)) for seed in range(chips)),
-        tolerance=test.tolerance if full else None,
-    )
-
-
-def causes(
-    work: Workload, test: Test, program: mcc.Program, result: Result, passes: str
-) -> list[Cause]:
-    """Find out why chips are worse than `exact`: try each imperfection alone."""
-    some, place = test.first(result.on_chips), (work.name, result.target)
-    few = some.inputs[:REASON_SAMPLES]
-    exact = sums_of(mcc.Machine(program, "exact"), few)
-
-    def one(name: str, machine: mcc.Machine, score: float) -> Cause:
-        loss = work.loss(result.exact_there, score)
-        return cause(place, name, loss, exact, sums_of(machine, few))
-
-    found = [one("converters only", mcc.Machine(program, "converter"), result.converter_there)]
-    for name, chip in alone(program.target).items():
-        other = compiled(work, chip, passes)
-        seeds = range(min(REASON_CHIPS, len(result.device)))
-        chips = [mcc.Machine(other, "device", seed) for seed in seeds]
-        scores = [work.score(chip(some.inputs), some.answers) for chip in chips]
-        found.append(one(f"{name} only", chips[0], float(np.mean(scores))))
-    return [*found, one("everything", mcc.Machine(program, "device"), result.mean)]
-
-
-def compiled(work: Workload, target: str | mcc.Target, passes: str) -> mcc.Program:
-    """Compile a network with its calibration samples."""
-    samples = work.calibration
-    return mcc.compile(
-        work.source, (samples[:1],), target=target, calibration=samples, passes=passes
-    )
-
-
-def bad(work: Workload, test: Test, result: Result) -> bool:
-    """Tell whether chips are so much worse than `exact` that a reason is due."""
-    return work.loss(result.exact_there, result.mean) > test.tolerance
-
-
-def benchmark(
-    work: Workload, targets: tuple[str, ...], images: int | None, chips: int, passes: str
-) -> tuple[list[Result], list[Cause]]:
-    """Return the results of one network, and the causes of those that are bad."""
-    tests = [test.first(images) if images else test for test in work.tests]
-    floating = [work.score(work.floats(test.inputs), test.answers) for test in tests]
-    results: list[Result] = []
-    why: list[Cause] = []
-    for target in targets:
-        program, explained = compiled(work, target, passes), False
-        for whole, test, score in zip(work.tests, tests, floating, strict=True):
+    def results(self, work: Workload, target: str) -> tuple[list[Result], list[Cause]]:
+        """Return the results of one network on one target, and the causes if chips are bad."""
+        program, results, why = self.compile(work, target), list[Result](), list[Cause]()
+        for whole in work.tests:
+            test = whole.first(self.images) if self.images else whole
             start = time.perf_counter()
-            full = len(test.inputs) == len(whole.inputs)
-            result = measure(work, test, full, program, score, chips)
+            result = self.result(work, test, program, len(test.inputs) == len(whole.inputs))
             results.append(result)
-            if bad(work, test, result) and not explained:
-                explained = True
-                why += causes(work, test, program, result, passes)
+            worse = work.loss(result.exact_there, result.mean) > test.tolerance
+            if worse and not why:
+                why = self.causes(work, test, program, result)
             note(f"{' | '.join(result.row())} ({time.perf_counter() - start:.0f} s)")
-    return results, why
+        return results, why
+
+    def result(self, work: Workload, test: Test, program: mcc.Program, whole: bool) -> Result:
+        """Run samples at every fidelity."""
+        few, answers = test.on_chips, test.answers
+
+        def run(fidelity: str, inputs: Array, seed: int = 0) -> Array:
+            self.progress(f"{work.name}, {program.target.name}, {fidelity}, chip {seed}")
+            return mcc.Machine(program, fidelity, seed)(inputs)
+
+        def score(outputs: Array) -> float:
+            return work.score(outputs, answers[: len(outputs)])
+
+        floating = score(work.floats(test.inputs))
+        exact, converter = run("exact", test.inputs), run("converter", test.inputs)
+        chips = [run("device", test.inputs[:few], seed) for seed in range(self.chips)]
+        return Result(
+            network=work.name,
+            samples=test.name,
+            count=len(test.inputs),
+            target=program.target.name,
+            unit=work.unit,
+            floating=floating,
+            exact=score(exact),
+            converter=score(converter),
+            on_chips=few,
+            exact_there=score(exact[:few]),
+            converter_there=score(converter[:few]),
+            device=tuple(score(outputs) for outputs in chips),
+            tolerance=test.tolerance if whole else None,
+        )
+
+    def causes(
+        self, work: Workload, test: Test, program: mcc.Program, result: Result
+    ) -> list[Cause]:
+        """Find out why chips are worse than `exact`: try each imperfection alone."""
+        some, place = test.first(result.on_chips), (work.name, result.target)
+        few = some.inputs[:REASON_SAMPLES]
+        exact = sums_of(mcc.Machine(program, "exact"), few)
+
+        def one(name: str, machine: mcc.Machine, score: float) -> Cause:
+            loss = work.loss(result.exact_there, score)
+            return cause(place, name, loss, exact, sums_of(machine, few))
+
+        found = [one("converters only", mcc.Machine(program, "converter"), result.converter_there)]
+        for name, chip in alone(program.target).items():
+            other = self.compile(work, chip)
+            self.progress(f"{work.name}, {result.target}, {name} only")
+            seeds = range(min(REASON_CHIPS, self.chips))
+            machines = [mcc.Machine(other, "device", seed) for seed in seeds]
+            scores = [work.score(machine(some.inputs), some.answers) for machine in machines]
+            found.append(one(f"{name} only", machines[0], float(np.mean(scores))))
+        return [*found, one("everything", mcc.Machine(program, "device"), result.mean)]
 
 
 @click.command()
@@ -200,14 +201,16 @@ def main(
     """Measure trained networks on real data."""
     images = images or (QUICK_SAMPLES if quick else None)
     chips = chips or (QUICK_CHIPS if quick else CHIPS)
-    results: list[Result] = []
-    reasons: list[Cause] = []
-    calibrated: list[str] = []
-    for name in networks or WORKLOADS:
-        work = WORKLOADS[name]()
-        calibrated.append(f"{work.name}: {work.calibrated_with}.")
-        found, why = benchmark(work, targets, images, chips, passes)
-        results, reasons = results + found, reasons + why
+    results, reasons, calibrated = list[Result](), list[Cause](), list[str]()
+    with progress_bar("accuracy") as progress:
+        how = Benchmark(images, chips, passes, progress)
+        for name in networks or WORKLOADS:
+            progress(f"load {name}")
+            work = load(name)
+            calibrated.append(f"{work.name}: {work.calibrated_with}.")
+            for target in targets:
+                found, why = how.results(work, target)
+                results, reasons = results + found, reasons + why
     title = f"trained networks on real data; device: mean, least and most of {chips} chips"
     show(title, (*HEAD, *HEAD_CHIPS), [result.row() for result in results])
     show_lines("calibrated with", calibrated)

@@ -20,7 +20,7 @@ from torch import nn
 import mcc
 from benchmarks.resnet18 import TARGETS, resnet18
 from benchmarks.tables import note, show
-from benchmarks.workloads import WORKLOADS
+from benchmarks.workloads import load
 from mcc.cli.console import progress_bar
 from mcc.runtime.clock import clock
 from mcc.runtime.cycles import Cycles, bound
@@ -31,7 +31,7 @@ CALIBRATED_WITH = 2
 
 
 def _workload(name: str) -> tuple[Any, Any]:
-    found = WORKLOADS[name]()
+    found = load(name)
     return found.source, found.calibration[:CALIBRATED_WITH]
 
 

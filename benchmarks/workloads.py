@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast, final
 
+import click
 import numpy as np
 import onnxruntime  # pyright: ignore[reportMissingTypeStubs]
 import torch
@@ -140,6 +141,13 @@ WORKLOADS: dict[str, Callable[[], Workload]] = {
     "mnist": mnist,
     "stories260k": stories,
 }
+
+
+def load(name: str) -> Workload:
+    """Return a workload by name, or say that its data are not here."""
+    if not DATA.is_dir():
+        raise click.ClickException("../shared/data is not present")
+    return WORKLOADS[name]()
 
 
 def pixels(images: Array) -> Array:
