@@ -32,7 +32,11 @@ class Run:
 
 @final
 class Machine:
-    """A chip instance with its host."""
+    """A chip instance with its host.
+
+    At `device`, every sample that a machine runs meets read noise of its own; a new machine of the
+    same seed gives the same numbers in the same order.
+    """
 
     def __init__(
         self,
@@ -52,11 +56,7 @@ class Machine:
         Raises:
             MccError: `option-value` or `seed-invalid`.
         """
-        if fidelity not in list(Fidelity):
-            help = nearest(str(fidelity), Fidelity)
-            raise error("option-value", f"there is no fidelity `{fidelity}`", help)
-        if threads < 1:
-            raise error("option-value", f"threads is {threads}", "use at least one")
+        _check(fidelity, threads)
         self.program = program
         self.fidelity = Fidelity(fidelity)
         self._engine = engine.Machine(program.artifact.program, self.fidelity, seed, threads)
@@ -99,3 +99,13 @@ class Machine:
         if signature.samples:
             return {name: array[:, 0] for name, array in run.outputs.items()}, run
         return {name: array[0, ...] for name, array in run.outputs.items()}, run
+
+
+def _check(fidelity: object, threads: object) -> None:
+    if fidelity not in list(Fidelity):
+        help = nearest(str(fidelity), Fidelity)
+        if fidelity == "wire":
+            help = f"the resistance of wires is not built yet; {help}"
+        raise error("option-value", f"there is no fidelity `{fidelity}`", help)
+    if not isinstance(threads, int) or isinstance(threads, bool) or threads < 1:
+        raise error("option-value", f"threads is {threads!r}", "use a whole number from 1")

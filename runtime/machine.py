@@ -43,8 +43,9 @@ class Run:
 class Machine:
     """A chip whose macros have been programmed, with its host.
 
-    Numbers depend on program, fidelity, seed and inputs only: not on `threads`, and not on the
-    other samples of a run.
+    Numbers depend on program, fidelity, seed, inputs and the number of each sample: not on
+    `threads`, and not on how samples are parted into runs. The machine counts the samples that it
+    has run, so that every read has noise of its own, in one run or in the next.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Machine:
         self.fidelity = fidelity
         self.seed = seed
         self._known_costs = costs
+        self._next_sample = 0
         arrays = ProgrammedArrays(program, fidelity, seed, threads)
         self._executor = Executor(program, arrays, HostGraphs(program.host_graphs, threads))
 
@@ -82,7 +84,7 @@ class Machine:
         observer: Observer | None = None,
         trace: bool = False,
         progress: Progress | None = None,
-        first_sample: int = 0,
+        first_sample: int | None = None,
     ) -> Run:
         """Run samples.
 
@@ -91,14 +93,16 @@ class Machine:
             observer: Is told of all codes and sums.
             trace: Whether to keep start and end of every instruction.
             progress: Is told now and then which fraction of the work is done.
-            first_sample: Number of the first sample; read noise depends on the numbers, so that
-                samples give the same whether they are run together or in parts.
+            first_sample: Number of the first sample, on which its read noise depends; it follows
+                the samples of earlier runs if None.
 
         Raises:
             MccError: An input is missing or has another form, or the host fails.
         """
-        outputs = self._executor.run(feeds, observer, progress=progress, first_sample=first_sample)
+        first = self._next_sample if first_sample is None else first_sample
+        outputs = self._executor.run(feeds, observer, progress=progress, first_sample=first)
         samples = len(feeds[self.program.inputs[0].name]) if self.program.inputs else 1
+        self._next_sample = first + samples
         costs = costs_of(self.program, trace=True) if trace else self.costs
         joules = costs.joules.times(samples)
         return Run(

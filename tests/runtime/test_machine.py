@@ -51,14 +51,23 @@ def test_chip_instances_differ_and_repeat() -> None:
     assert not np.array_equal(first, other)
 
 
-def test_a_sample_does_not_depend_on_the_others() -> None:
+def test_samples_are_numbered_over_all_runs_of_a_machine() -> None:
+    code, feeds = program(small_target(), layer()), inputs(4)
+    together = Machine(code, Fidelity.DEVICE, seed=3).run(feeds).outputs["y"]
+    machine = Machine(code, Fidelity.DEVICE, seed=3)
+    parts = [machine.run({"x": feeds["x"][rows]}).outputs["y"] for rows in (slice(1), slice(1, 4))]
+    assert np.array_equal(together, np.concatenate(parts))
+    last = machine.run({"x": feeds["x"][3:]}, first_sample=3).outputs["y"]
+    assert np.array_equal(together[3:], last)
+
+
+def test_every_read_has_noise_of_its_own() -> None:
     machine = Machine(program(small_target(), layer()), Fidelity.DEVICE, seed=3)
-    feeds = inputs(4)
-    together = machine.run(feeds).outputs["y"]
-    first = machine.run({"x": feeds["x"][:1]}).outputs["y"]
-    rest = machine.run({"x": feeds["x"][1:]}, first_sample=1).outputs["y"]
-    assert np.array_equal(together, np.concatenate([first, rest]))
-    assert machine.run({"x": feeds["x"][:0]}).outputs["y"].shape == (0, 12, COLS)
+    feeds = inputs(1)
+    outputs = [machine.run(feeds).outputs["y"] for _ in range(8)]
+    repeated = machine.run({"x": np.repeat(feeds["x"], 8, axis=0)}).outputs["y"]
+    spreads = [np.std(np.concatenate(outputs), axis=0), np.std(repeated, axis=0)]
+    assert min(spread.max() for spread in spreads) > 0
 
 
 def test_costs_do_not_depend_on_the_data_and_add_up() -> None:
