@@ -25,6 +25,7 @@ from mcc.runtime.observation import Collector
 from mcc.runtime.stepper import step_through
 from tests.acceptance import networks
 from tests.acceptance.networks import Source, build
+from tests.least_cycles import assert_not_too_fast
 
 TARGETS = ("rram40nm", "isaac")
 SLOW = (networks.resnet32,)
@@ -159,6 +160,7 @@ def test_every_pass_carries_a_certificate(make: Make, target: str) -> None:
 def test_no_program_is_faster_than_its_busiest_part(make: Make, target: str) -> None:
     program = compiled(make, target).made.program
     result = clock(program)
+    assert_not_too_fast(program, result)
     assert result.cycles >= bound(result, program).cycles > 0
 
 

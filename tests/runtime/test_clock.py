@@ -30,6 +30,7 @@ from mcc.runtime._kernels import run_clock
 from mcc.runtime.clock import clock
 from mcc.runtime.cycles import Cycles, bound, units_per_core
 from mcc.runtime.stepper import Stepper, step_through
+from tests.least_cycles import assert_not_too_fast
 from tests.program_generator import random_program
 
 F32 = DType.FLOAT32
@@ -76,6 +77,7 @@ def test_clock_and_stepper_agree_to_the_cycle(first: int) -> None:
         check(program)
         result = both(program)
         assert result.cycles >= bound(result, program).cycles
+        assert_not_too_fast(program, result)
         assert clock(program).cycles == result.cycles
         executed = sum(
             trips
