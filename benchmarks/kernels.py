@@ -18,9 +18,10 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from typing import Any, cast
 
 import numpy as np
-import onnxruntime
+import onnxruntime  # pyright: ignore[reportMissingTypeStubs]
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
@@ -55,9 +56,10 @@ def onnx_product(weights: NDArray[np.int8], codes: NDArray[np.uint8]) -> Product
     graph = helper.make_graph([node], "product", values[:1], values[1:], [constant])
     opset = [helper.make_opsetid("", 18)]
     serialized = helper.make_model(graph, opset_imports=opset, ir_version=9).SerializeToString()
-    options = onnxruntime.SessionOptions()
+    runtime = cast("Any", onnxruntime)
+    options = runtime.SessionOptions()
     options.intra_op_num_threads = THREADS
-    session = onnxruntime.InferenceSession(serialized, options, providers=["CPUExecutionProvider"])
+    session = runtime.InferenceSession(serialized, options, providers=["CPUExecutionProvider"])
     return lambda: session.run(None, {"codes": codes})
 
 
