@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from mcc.backends.crossbar import targets
 from mcc.backends.crossbar.generate import generate
@@ -14,7 +14,7 @@ from mcc.cli.calibration import calibration_feeds
 from mcc.cli.console import Progress, silent
 from mcc.cli.program import Program
 from mcc.frontend import InputSpec, capture
-from mcc.ir.diagnostics import EXIT_UNSUPPORTED, Diagnostic, MccError, Severity
+from mcc.ir.diagnostics import EXIT_UNSUPPORTED, Diagnostic, MccError, Severity, error
 from mcc.ir.hardware import Target
 from mcc.ir.network import (
     evidence_for,
@@ -107,10 +107,20 @@ def _target(target: str | Path | Target, overrides: Mapping[str, str | float] | 
     return targets.load(target, texts)
 
 
-def _pipeline(passes: str | Sequence[Pass | str]) -> list[Pass]:
-    items = (passes,) if isinstance(passes, str) else passes
-    parts = [parse_passes(item) if isinstance(item, str) else (item,) for item in items]
-    return [item for part in parts for item in part]
+def _pipeline(passes: object) -> list[Pass]:
+    items: Iterable[object] = (passes,)
+    if isinstance(passes, Iterable) and not isinstance(passes, str):
+        items = cast("Iterable[object]", passes)
+    return [item for given in items for item in _passes(given)]
+
+
+def _passes(given: object) -> Sequence[Pass]:
+    if isinstance(given, Pass):
+        return (given,)
+    if isinstance(given, str):
+        return parse_passes(given)
+    help = "write a pipeline such as `canonicalize,quantize,place,tile`, or pass objects in order"
+    raise error("option-value", f"passes: `{given!r}` is neither a string nor a pass", help)
 
 
 def _note_no_calibration(context: PassContext, count: int, *, given: bool) -> None:

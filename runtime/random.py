@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import final
+from numbers import Integral
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,12 +83,14 @@ def uniform_numbers(
     return (words.astype(np.float64).reshape(-1)[:count].reshape(shape) + 0.5) * 2.0**-32
 
 
-def check_seed(seed: int) -> int:
+def check_seed(seed: Any) -> int:
     """Return the seed.
 
     Raises:
         MccError: It is no whole number, negative, or has more than 64 bits.
     """
-    if int(seed) != seed or not 0 <= seed < 2**64:
-        raise error("seed-invalid", f"the seed {seed} is no whole number from 0 to 2**64 - 1")
+    whole = isinstance(seed, Integral) and not isinstance(seed, bool)
+    if not whole or not 0 <= int(seed) < 2**64:
+        message = f"the seed {seed!r} is no whole number from 0 to 2**64 - 1"
+        raise error("seed-invalid", message, "name the chip by a number, such as 7")
     return int(seed)

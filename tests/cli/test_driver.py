@@ -74,5 +74,12 @@ def test_passes_and_values_of_the_target_are_texts_or_objects() -> None:
     text = "canonicalize,quantize{weight_bits=4},place,tile"
     parts = ["canonicalize", *parse_passes("quantize{weight_bits=4}"), "place,tile"]
     assert same(*(compiled(passes=form) for form in (text, parse_passes(text), parts)))
+
+
+@pytest.mark.parametrize("passes", [1, None, [1], ["canonicalize,quantize", 2], [type]])
+def test_passes_that_are_none(passes: Any) -> None:
+    with pytest.raises(mcc.MccError, match="neither a string nor a pass") as problem:
+        compiled(passes=passes)
+    assert problem.value.diagnostics[0].code == "option-value"
     texts, numbers = ({"macro.adc.bits": bits} for bits in ("6", 6))
     assert compiled(overrides=texts).target == compiled(overrides=numbers).target
