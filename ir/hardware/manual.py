@@ -33,6 +33,11 @@ cell:
 A choice has no `unit`. Nothing has a default: with `extends` a file changes single values,
 without it the file states all of them. On the command line, `--set macro.adc.bits=6` takes the
 first of the units below, `--set "cell.g_max_siemens=40 uS"` any of them.
+
+No field is inert: `tests/ir/test_targets_inert.py` changes every one of every shipped target and
+requires that the report or an output moves. Not every field does so alone. Ports, widths, and the
+cycles of units and links show only where something waits for them: away from the bottleneck, other
+values leave the cycles as they are. What else a field needs to matter stands in its row.
 """
 
 

@@ -133,7 +133,11 @@ class Core:
     macros: Count
     """Crossbar arrays of a core."""
     queue_depth: Count
-    """Instructions that wait in front of each unit before the sequencer stalls."""
+    """Instructions that wait in front of each unit before the sequencer stalls.
+
+    Matters only where a core hands one unit more instructions in a row than its queue holds, as
+    for tiles that share a macro.
+    """
     memory: Memory
     """Local memory: input codes, sums and working strips."""
     vector: VectorUnit
@@ -145,9 +149,16 @@ class Adc:
     """The analog-to-digital converters of a macro."""
 
     bits: Bits
-    """Resolution; signed where sums can be negative."""
+    """Resolution; signed where sums can be negative.
+
+    At `converter`, bits beyond those that the largest sum needs change nothing.
+    """
     range: RangePolicy
-    """How the converter's step is chosen."""
+    """How the converter's step is chosen.
+
+    Matters only where `macro.adc.bits` cannot hold the largest sum: else both policies choose the
+    step 1, which neither clips nor rounds.
+    """
     cycles: PositiveCycles
     """Cycles of one conversion."""
     columns_per_adc: Count
@@ -166,13 +177,19 @@ class Macro:
     active_rows: Count
     """Word lines driven at once: the rows of one analog sum."""
     encoding: Encoding
-    """How the sign of a weight becomes cells."""
+    """How the sign of a weight becomes cells.
+
+    Can change to `differential` only together with `macro.column_flip`, which must then be false.
+    """
     column_flip: bool
-    """Store the complement of a column whose sum would exceed half its range (offset only)."""
+    """Store the complement of a column whose sum would exceed half its range.
+
+    This halves the largest sum that a converter must hold (offset only).
+    """
     dac_bits: Bits
     """Input bits that one phase drives."""
     input_form: InputForm
-    """How a signed input becomes phases."""
+    """How a signed input becomes phases; inputs quantized to unsigned codes do not show it."""
     settle_cycles: PositiveCycles
     """Cycles from driving the word lines until the currents can be converted."""
     sample_and_hold: bool
@@ -213,7 +230,10 @@ class Host:
     """An estimate of the processor that runs what the cores cannot."""
 
     operations_per_second: OperationsPerSecond
-    """Sustained arithmetic throughput."""
+    """Sustained arithmetic throughput.
+
+    Calls take whole cycles, so that one of few operations may not show it.
+    """
     bytes_per_second: BytesPerSecond
     """Bandwidth between the global buffer and the host."""
     call_seconds: Seconds
