@@ -130,17 +130,20 @@ CODES: dict[str, str] = {
     "opset-unsupported": (
         "The network is written for an operator set that cannot be converted to a known one."
     ),
+    "option-unused": (
+        "An option of a pass was given that nothing in this network reads; without it the result "
+        "would be the same."
+    ),
     "option-value": (
-        "The value given to an option has the wrong type or is not one of its choices."
+        "The value given to an option has the wrong type, is not one of its choices, or can have "
+        "no effect beside the other options."
     ),
     "output-unsupported": (
         "The module returns something that is neither a tensor, a plain value nor a container "
         "of them."
     ),
     "pass-order": "A pass needs a network of another stage than the passes before it produce.",
-    "pass-syntax": (
-        "The pipeline string is not a list of passes such as `rotate,quantize{weight_bits=4}`."
-    ),
+    "pass-syntax": ("The pipeline string is not a list of passes such as `canonicalize,quantize`."),
     "path-unsafe": (
         "A model file points outside its own folder, or to something that is no plain file."
     ),

@@ -1,4 +1,4 @@
-"""The text form of pipelines: `rotate,quantize{weight_bits=4 observer=percentile}`."""
+"""The text form of pipelines: `canonicalize,quantize{weight_bits=4 observer=percentile}`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def parse_pipeline(text: str, known: Mapping[str, Callable[[], type[Pass]]]) -> 
             raise error(
                 "pass-syntax",
                 f"cannot read the pipeline from `{text[position:].strip()}` on",
-                "Write passes as `rotate,quantize{weight_bits=4}`.",
+                "Write passes as `canonicalize,quantize{weight_bits=4}`.",
             )
         position = item.end()
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, final
 
@@ -39,6 +40,20 @@ class PassContext:
         finding = Diagnostic(code, message, help, location, severity)
         if finding not in self.findings:
             self.findings.append(finding)
+
+    def report_unused(self, name: str, options: Sequence[str], reason: str, help: str) -> None:
+        """Warn of options of the pass `name` that nothing in the network reads, if any.
+
+        Args:
+            name: Of the pass.
+            options: As the user may write them, `option=value`.
+            reason: Why, as the end of a sentence.
+            help: What to do instead.
+        """
+        if options:
+            listed = ", ".join(f"`{option}`" for option in options)
+            message = f"{name}: without effect in this network: {listed}; {reason}"
+            self.report("option-unused", message, help=help, severity=Severity.WARNING)
 
 
 @dataclass(frozen=True)

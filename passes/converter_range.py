@@ -35,7 +35,11 @@ Tilings = Mapping[ir.Node, Tiling]
 
 
 def converter_shifts(
-    network: ir.Model, tilings: Tilings, feeds: Sequence[Feeds], target: Target, seed: int = 0
+    network: ir.Model,
+    tilings: Tilings,
+    feeds: Sequence[Feeds],
+    target: Target,
+    generator: np.random.Generator,
 ) -> dict[ir.Node, int]:
     """Return the shift of every contraction, by the range policy of the target.
 
@@ -44,13 +48,12 @@ def converter_shifts(
         tilings: The tiles of its integer contractions.
         feeds: Calibration data; only the calibrated policy reads them.
         target: The chip.
-        seed: Decides which sample is looked at.
+        generator: Draws the sample that is looked at, where there is more than one.
     """
     full = full_scale_shift(target.macro, target.cell)
     if target.macro.adc.range is RangePolicy.FULL_SCALE or full == 0:
         return dict.fromkeys(tilings, full)
     check_feeds(feeds)
-    generator = np.random.default_rng(seed)
     vectors = _sample_vectors(network, list(tilings), feeds, generator)
     return {
         node: _least_error_shift(node, tiling, vectors[node], target, generator)

@@ -21,6 +21,7 @@ from mcc.ir.network import (
     place,
     shape_of,
 )
+from mcc.passes.arguments import format_value
 from mcc.passes.base import Pass, PassContext
 from mcc.passes.observers import Extremes, Observer
 from mcc.passes.place_crossbar import Demand, is_contraction, refusal
@@ -37,8 +38,15 @@ from mcc.passes.quantize_arithmetic import (
 from mcc.passes.quantize_calibration import observe_values
 from mcc.passes.quantize_change import Change, measure_change, report_change
 from mcc.passes.quantize_rewrite import PerToken, Rewriter
-from mcc.passes.quantize_stored import Stored, report_stored, stored_of
+from mcc.passes.quantize_stored import (
+    Stored,
+    report_stored,
+    stored_of,
+)
 from mcc.passes.stored_codes import rewrite_stored_codes
+
+CODE_OPTIONS = ("observer", "percentile", "granularity", "scheme", "clipping")
+"""Options that decide on the codes of what is quantized, and on nothing else."""
 
 
 @final
@@ -91,6 +99,7 @@ class Quantize(Pass):
             )
         before = network.clone()
         accepted = self._choose(network, context)
+        self._report_unused(accepted, context)
         mappings = self._calibrate(network, accepted, context)
         # Rewriting a contraction may rename the input of the next one: look all of them up first.
         plan = [
@@ -123,6 +132,9 @@ class Quantize(Pass):
         if not 50.0 < self.percentile <= 100.0:
             message = f"quantize: percentile is {self.percentile}"
             raise error("option-value", message, "it lies above 50 and at most at 100")
+        if "percentile" in self._given() and self.observer is not Observer.PERCENTILE:
+            message = f"quantize: observer={self.observer} reads no percentile"
+            raise error("option-value", message, "add `observer=percentile`")
         if self.granularity is Granularity.TOKEN and self.scheme is Scheme.AFFINE:
             message = "quantize: tokens have no zero points of their own"
             raise error("option-value", message, "use scheme=auto or granularity=tensor")
@@ -145,7 +157,7 @@ class Quantize(Pass):
             sentence = f"{refused.rule.rstrip('.')}: {refused.measured}"
             message = f"`{node.name}` ({node.op_type}) stays in float on the host. {sentence}"
             context.report("left-on-host", message, node, severity=Severity.WARNING)
-        report_stored(accepted.values(), self._given(), context)
+        report_stored(accepted.values(), self._given().values(), context)
         return accepted
 
     def _demand(self, stored: Stored, context: PassContext) -> Demand:
@@ -157,10 +169,33 @@ class Quantize(Pass):
             target=context.target,
         )
 
-    def _given(self) -> list[str]:
-        """Return the options that are not at their defaults."""
+    def _report_unused(self, accepted: dict[ir.Node, Stored], context: PassContext) -> None:
+        """Warn of the options that no contraction reads; of stored scales, another finding does."""
+        given = self._given()
+        asked = [self._key(node)[1] for node, stored in accepted.items() if stored.input is None]
+        if not accepted:
+            # Widths are not idle: they decide on what crossbars take.
+            idle = [given[name] for name in CODE_OPTIONS if name in given]
+            reason = "no contraction is quantized"
+            context.report_unused(self.name, idle, reason, "see why each was left on the host")
+        elif asked and all(asked):
+            idle = [given[name] for name in ("observer", "percentile") if name in given]
+            reason = "every input has a scale for each token, of the values that it holds"
+            help = "`granularity=tensor` gives each input one scale, by the observer"
+            context.report_unused(self.name, idle, reason, help)
+        elif asked and not any(asked) and self.granularity is Granularity.TOKEN:
+            idle = [given["granularity"]]
+            reason = "only linear layers have a scale for each token"
+            context.report_unused(self.name, idle, reason, "leave it out")
+
+    def _given(self) -> dict[str, str]:
+        """Return the options that are not at their defaults, as the user may write them."""
         values = [(option, getattr(self, option.name)) for option in fields(self)]
-        return [f"{option.name}={value}" for option, value in values if value != option.default]
+        return {
+            option.name: f"{option.name}={format_value(value)}"
+            for option, value in values
+            if value != option.default
+        }
 
     def _kept(self, network: Network) -> set[str]:
         names = [node.name or "" for node in network.graph if is_contraction(node)]

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar, final
 
+import numpy as np
 import onnx_ir as ir
 
 from mcc.ir.diagnostics import error
-from mcc.ir.hardware import Target
+from mcc.ir.hardware import RangePolicy, Target
+from mcc.ir.hardware.conversion import full_scale_shift
 from mcc.ir.hardware.encoding import physical_columns
 from mcc.ir.network import (
     Contract,
@@ -57,10 +59,22 @@ class Tile(Pass):
             for node in network.graph
             if (placement := placement_of(node)) and placement.unit is Unit.CROSSBAR
         }
-        shifts = converter_shifts(network, tilings, context.calibration, target, self.seed)
+        generator = np.random.default_rng(self.seed)
+        untouched = generator.bit_generator.state
+        shifts = converter_shifts(network, tilings, context.calibration, target, generator)
+        if self.seed and generator.bit_generator.state == untouched:
+            self._report_unused(target, context)
         for node, tiling in tilings.items():
             tile(node, replace(tiling, shift=shifts[node]))
         return set_destination(network, Destination(target.name, target.digest()))
+
+    def _report_unused(self, target: Target, context: PassContext) -> None:
+        reason = "all of the data are looked at"
+        if target.macro.adc.range is RangePolicy.FULL_SCALE:
+            reason = "the step of full-scale converters follows from the target alone"
+        elif full_scale_shift(target.macro, target.cell) == 0:
+            reason = "the converters have bits enough for every sum"
+        context.report_unused(self.name, [f"seed={self.seed}"], reason, "leave it out")
 
 
 def tiling_for(node: ir.Node, target: Target) -> Tiling:

@@ -89,7 +89,7 @@ def check_seed(seed: Any) -> int:
     Raises:
         MccError: It is no whole number, negative, or has more than 64 bits.
     """
-    whole = isinstance(seed, Integral) and not isinstance(seed, bool)
+    whole = not isinstance(seed, bool) and isinstance(seed, Integral)
     if not whole or not 0 <= int(seed) < 2**64:
         message = f"the seed {seed!r} is no whole number from 0 to 2**64 - 1"
         raise error("seed-invalid", message, "name the chip by a number, such as 7")

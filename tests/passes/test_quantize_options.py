@@ -24,6 +24,7 @@ from mcc.ir.network import (
     from_text,
     placement_of,
     set_stage,
+    to_bytes,
 )
 from mcc.passes import PassContext, parse_passes, run_pipeline
 from mcc.passes.observers import Observer, Range
@@ -134,12 +135,65 @@ def test_weights_that_are_no_numbers_are_named() -> None:
         ("activation_bits=9", "activation_bits"),
         ("percentile=50", "percentile"),
         ("percentile=101", "percentile"),
+        ("percentile=90", "observer=minmax reads no percentile"),
+        ("percentile=90 observer=mse", "observer=mse reads no percentile"),
         ("granularity=token scheme=affine", "zero points"),
         ("observer=best", "observer"),
     ],
 )
 def test_options_out_of_range(options: str, word: str) -> None:
     assert word in refused("option-value", options=options).diagnostics[0].message
+
+
+def unused(options: str, network: Network, feeds: Sequence[Feeds], target: str = "") -> list[str]:
+    """Return what is said of options without effect, all of it as warnings."""
+    _, context = quantize(network, feeds, options, target)
+    found = [item for item in context.findings if item.code == "option-unused"]
+    assert all(item.severity is Severity.WARNING and item.help for item in found)
+    return [item.message for item in found]
+
+
+@pytest.mark.parametrize(
+    ("options", "idle"),
+    [
+        ("", ""),
+        ("granularity=token", ""),
+        ("granularity=tensor observer=mse", ""),
+        ("granularity=token observer=mse", "`observer=mse`"),
+        (
+            "granularity=token observer=percentile percentile=90",
+            "`observer=percentile`, `percentile=90.0`",
+        ),
+    ],
+)
+def test_scales_of_tokens_make_observers_idle(options: str, idle: str) -> None:
+    """The network without the options that are named is the same, byte for byte."""
+    network, feeds = layers(RANDOM.normal(size=(16, 4))), samples(4, 16)
+    said = unused(options, network, feeds)
+    assert len(said) == bool(idle)
+    if idle:
+        assert f"quantize: without effect in this network: {idle}; " in said[0]
+        given, _ = quantize(network, feeds, options)
+        without, _ = quantize(network, feeds, "granularity=token")
+        assert to_bytes(given) == to_bytes(without)
+
+
+def test_convolutions_have_no_tokens() -> None:
+    text = """<ir_version: 10, opset_import: ["": 20, "mcc": 1]>
+        g (float[1,1,4] x) => (float[1,2,3] y) <float[2,1,2] w = {1,2,3,4}>
+        {y = mcc.Conv<strides = [1], pads = [0,0], dilations = [1], group = 1>(x, w)}"""
+    network = set_stage(from_text(text), Stage.CANONICAL)
+    feeds: list[Feeds] = [{"x": RANDOM.normal(size=(1, 1, 4)).astype(np.float32)}]
+    (said,) = unused("granularity=token observer=mse", network, feeds)
+    assert "`granularity=token`; only linear layers" in said
+    assert not unused("granularity=tensor observer=mse", network, feeds)
+
+
+def test_options_where_nothing_is_quantized() -> None:
+    network, feeds = layers(np.ones((4, 3))), samples(1, 4)
+    (said,) = unused("minimum_fill=90 weight_bits=4 scheme=affine", network, feeds, "rram40nm")
+    assert "network: `scheme=affine`; no contraction is quantized" in said
+    assert not unused("minimum_fill=90", network, feeds, "rram40nm")
 
 
 def test_a_network_without_contractions() -> None:

@@ -9,7 +9,7 @@ import onnx_ir as ir
 import pytest
 
 from mcc.backends.crossbar import targets
-from mcc.ir.diagnostics import MccError
+from mcc.ir.diagnostics import MccError, Severity
 from mcc.ir.hardware import RangePolicy, Target
 from mcc.ir.hardware.conversion import full_scale_shift
 from mcc.ir.hardware.encoding import encode, physical_columns
@@ -162,9 +162,8 @@ def test_converters_that_lose_nothing_need_no_calibration() -> None:
     target = calibrated(bits=14)
     node, tiling = tiled(network_of((1, 30), RANDOM.normal(size=(30, 4))), target)
     assert tiling.shift == 0
-    assert (
-        converter_shifts(Network(ir.Graph([], [], nodes=[]), ir_version=10), {}, (), target) == {}
-    )
+    empty = Network(ir.Graph([], [], nodes=[]), ir_version=10)
+    assert converter_shifts(empty, {}, (), target, np.random.default_rng(0)) == {}
     assert contraction_view(node).weight_bits == 8
 
 
@@ -182,6 +181,41 @@ def test_the_same_seed_chooses_the_same_step() -> None:
     ]
     assert shifts[0] == shifts[1]
     assert len(shifts[0]) == 1
+
+
+def full_scale() -> Target:
+    return targets.load("rram40nm").with_values({"macro.adc.bits": 4})
+
+
+@pytest.mark.parametrize(
+    ("target", "samples", "reason"),
+    [
+        (full_scale(), 20, "full-scale converters"),
+        (calibrated(bits=14), 20, "bits enough"),
+        (calibrated(), 1, "all of the data"),
+        (calibrated(), 20, ""),
+    ],
+)
+def test_a_seed_of_which_nothing_is_drawn_is_reported(
+    target: Target, samples: int, reason: str
+) -> None:
+    """A linear layer of one vector and few columns leaves only samples to choose from."""
+    network = network_of((1, 30), RANDOM.normal(size=(30, 4)))
+    context = PassContext(target=target, calibration=feeds_of(network, samples))
+    run_pipeline(network, parse_passes("quantize{minimum_fill=0},place,tile{seed=9}"), context)
+    found = [item for item in context.findings if item.code == "option-unused"]
+    assert len(found) == bool(reason)
+    for item in found:
+        assert item.severity is Severity.WARNING
+        assert "tile: without effect in this network: `seed=9`; " in item.message
+        assert reason in item.message
+
+
+def test_no_seed_is_no_option() -> None:
+    network = network_of((1, 30), RANDOM.normal(size=(30, 4)))
+    context = PassContext(target=full_scale(), calibration=feeds_of(network))
+    run_pipeline(network, parse_passes("quantize{minimum_fill=0},place,tile"), context)
+    assert "option-unused" not in {item.code for item in context.findings}
 
 
 def test_tiles_need_a_target() -> None:
