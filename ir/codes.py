@@ -143,7 +143,7 @@ CODES: dict[str, str] = {
         "of them."
     ),
     "pass-order": "A pass needs a network of another stage than the passes before it produce.",
-    "pass-syntax": ("The pipeline string is not a list of passes such as `canonicalize,quantize`."),
+    "pass-syntax": "The pipeline string is not a list of passes such as `canonicalize,quantize`.",
     "path-unsafe": (
         "A model file points outside its own folder, or to something that is no plain file."
     ),

@@ -15,6 +15,7 @@ from mcc.cli.console import (
     print_tables,
     progress_bar,
 )
+from mcc.ir.diagnostics import error
 
 if TYPE_CHECKING:
     from mcc.ir.tensors import Array
@@ -37,7 +38,7 @@ FIDELITIES = ("exact", "converter", "device")
     help="How much of the physics to include.",
 )
 @click.option(
-    "--seed", type=click.IntRange(0, 2**64 - 1), default=0, show_default=True, help="Which chip."
+    "--seed", type=click.IntRange(0, 2**64 - 1), help="Which chip, at device.  [default: 0]"
 )
 @click.option(
     "--threads", type=click.IntRange(1), default=2, show_default=True, help="To compute with."
@@ -49,14 +50,15 @@ def command(
     inputs: Path,
     output: Path | None,
     fidelity: str,
-    seed: int,
+    seed: int | None,
     threads: int,
     trace: Path | None,
     as_json: bool,
 ) -> None:
     """Run MODEL, a compiled file, on the inputs of an .npz file.
 
-    Axis 0 of every array counts samples. Cycles and energy are those of all samples.
+    Axis 0 of every array counts samples, except for a network without an axis of samples: it
+    takes its inputs as they are. Cycles and energy are those of all samples.
     """
     from mcc.cli.arguments import check_output
     from mcc.cli.arrays import read_arrays, write_arrays
@@ -66,6 +68,7 @@ def command(
     from mcc.ir.files import write_file
     from mcc.runtime.trace import trace_text
 
+    _check_seed(fidelity, seed)
     if output is not None:
         check_output(output, model, inputs)
     if trace is not None:
@@ -74,7 +77,7 @@ def command(
     feeds = feeds_of(program.artifact.signature, read_arrays(inputs))
     with progress_bar("run") as progress:
         progress("programming")
-        machine = Machine(program, fidelity, seed, threads)
+        machine = Machine(program, fidelity, seed or 0, threads)
         outputs, run = machine.run_feeds(
             feeds, trace=trace is not None, progress=lambda done: progress(fidelity, done)
         )
@@ -89,10 +92,17 @@ def command(
         print_tables(*_tables(fidelity, outputs, run))
 
 
-def _plain(fidelity: str, seed: int, outputs: dict[str, Array], run: Run) -> dict[str, Any]:
+def _check_seed(fidelity: str, seed: int | None) -> None:
+    """Refuse a chip instance where all chips are the same."""
+    if seed is not None and fidelity != "device":
+        text = f"at fidelity {fidelity} all chips are the same: --seed {seed} has no effect"
+        raise error("usage", text, "add `--fidelity device`, or leave out --seed")
+
+
+def _plain(fidelity: str, seed: int | None, outputs: dict[str, Array], run: Run) -> dict[str, Any]:
     return {
         "fidelity": fidelity,
-        "seed": seed,
+        "seed": seed or 0 if fidelity == "device" else None,
         "samples": run.samples,
         "cycles": run.cycles,
         "seconds": run.seconds,

@@ -159,6 +159,7 @@ def test_run_writes_outputs_and_a_trace(shell: Shell) -> None:
     assert (plain["fidelity"], plain["seed"], plain["samples"]) == ("device", 7, 8)
     assert plain["cycles"] > 0
     assert plain["outputs"] == {"y": {"dtype": "float32", "shape": [8, OUTPUTS]}}
+    assert printed(shell, "run", "net.mcc", "--input", "x.npz")["seed"] is None
     machine = mcc.Machine(mcc.load("net.mcc"), fidelity="device", seed=7)
     with np.load("y.npz") as outputs:
         assert np.array_equal(outputs["y"], machine(data()))

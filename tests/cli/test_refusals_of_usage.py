@@ -56,6 +56,13 @@ def test_misuse_is_told_with_the_way_to_write_it(
     assert "--help" in said.help
 
 
+@pytest.mark.parametrize("fidelity", ["exact", "converter"])
+def test_a_seed_where_all_chips_are_the_same(shell: Shell, fidelity: str) -> None:
+    said = shell.refusal(*RUN, "--fidelity", fidelity, "--seed", "0")
+    assert (said.code, said.help) == ("usage", "add `--fidelity device`, or leave out --seed")
+    assert "--seed 0 has no effect" in said.message
+
+
 @pytest.mark.parametrize(
     ("text", "code", "message"),
     [
