@@ -12,6 +12,7 @@ import pytest
 from onnx import helper
 
 import mcc
+from mcc.backends.crossbar import targets
 from mcc.ir.codes import CODES
 from tests.cli.runner import Shell, diagnostics
 from tests.cli.samples import INPUTS, OUTPUTS, data, linear, model, write
@@ -211,6 +212,20 @@ def test_lists_name_what_there_is(shell: Shell) -> None:
     assert {"mcc.Linear", "Relu"} <= operators
     names = {row["name"] for row in printed(shell, "passes")["passes"]}
     assert names == {"canonicalize", "quantize", "place", "tile"}
+
+
+def test_operators_are_those_of_the_target(shell: Shell) -> None:
+    assert shell.succeed("ops") != shell.succeed("ops", "--target", "isaac")
+    extents = {"rram40nm": (512, 36), "isaac": (128, 32)}
+    for name, extent in extents.items():
+        plain = printed(shell, "ops", "--target", name)
+        able = {row["operator"]: row["on_chip"] for row in plain["operators"]}
+        target = targets.load(name)
+        assert (able["mcc.Linear"]["rows"], able["mcc.Linear"]["columns"]) == extent
+        assert able["Div"]["cycles"] == target.core.vector.cycles.divide
+        assert able["Transpose"] is None
+        assert plain["host"]["operations_per_second"] == target.host.operations_per_second
+        assert plain["host"]["origin"] == "estimate"
 
 
 def test_a_network_of_one_sample_is_run_for_each(shell: Shell) -> None:
