@@ -47,7 +47,8 @@ def infer(node: ir.Node, opsets: dict[str, int]) -> None:
         if found is None or not found.WhichOneof("value"):
             continue
         output.type = serde.deserialize_type_proto_for_type(found)
-        output.shape = serde.deserialize_type_proto_for_shape(found) or output.shape
+        shape = serde.deserialize_type_proto_for_shape(found)
+        output.shape = output.shape if shape is None else shape
 
 
 def _known(value: ir.Value) -> bool:

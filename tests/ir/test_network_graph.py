@@ -67,6 +67,12 @@ def test_text_infers_shapes_and_reads_back() -> None:
     assert to_text(from_text(full), elide_weights=False) == full
 
 
+def test_numbers_without_axes_have_a_shape() -> None:
+    head = '<ir_version: 10, opset_import: ["" : 20]>'
+    network = from_text(f"{head} g (float x) => (float y) {{ a = Neg(x) y = Mul(a, a) }}")
+    assert [static_shape(node.outputs[0]) for node in network.graph] == [(), ()]
+
+
 def test_text_leaves_large_constants_out() -> None:
     network = from_text(TEXT)
     text = to_text(network)
