@@ -13,7 +13,7 @@ from mcc.passes.base import PassContext
 
 
 def lower_arithmetic(network: Network, context: PassContext) -> None:
-    """Lower GlobalMaxPool, HardSigmoid, HardSwish, and Pow to the second or third.
+    """Lower GlobalMaxPool, HardSigmoid, HardSwish, PRelu, and Pow to the second or third.
 
     Only GlobalMaxPool is exact; the others round after other steps.
     """
@@ -62,6 +62,12 @@ def _ramp(edit: Editor, node: ir.Node, x: ir.Value, slope: float, offset: float)
     return _step(edit, node, "Clip", line, 0.0, 1.0)
 
 
+def _leaky(edit: Editor, node: ir.Node) -> ir.Value:
+    x, slope = required(node, 0), required(node, 1)
+    below = _step(edit, node, "Mul", _step(edit, node, "Min", x, 0.0), slope)
+    return _step(edit, node, "Add", _step(edit, node, "Relu", x), below)
+
+
 def _power(edit: Editor, node: ir.Node) -> ir.Value | None:
     x, exponent = required(node, 0), constant_of(operand(node, 1))
     if exponent is None or exponent.ndim or exponent.item() not in (2, 3):
@@ -74,5 +80,6 @@ _LOWERINGS: dict[str, Callable[[Editor, ir.Node], ir.Value | None]] = {
     "GlobalMaxPool": _global_max_pool,
     "HardSigmoid": _hard_sigmoid,
     "HardSwish": _hard_swish,
+    "PRelu": _leaky,
     "Pow": _power,
 }

@@ -1,4 +1,4 @@
-"""Means become `mcc.Mean`, and windowed average pools sums of shifted inputs."""
+"""Windowed average pools become sums of shifted inputs."""
 
 from __future__ import annotations
 
@@ -7,88 +7,33 @@ import onnx_ir as ir
 
 from mcc.ir.network import (
     Editor,
-    Mean,
     Network,
     Window,
-    constant_of,
     shape_of,
-    static_shape,
 )
-from mcc.passes.attributes import integer, integers, is_standard, operand, required
+from mcc.passes.attributes import integer, integers, is_standard, required
 from mcc.passes.base import PassContext
 from mcc.passes.lower_convolutions import resolved_pads
-from mcc.passes.lower_products import reshape, transpose
+from mcc.passes.lower_reductions import reduce_axes, unsuitable_shapes
 
 _MOST_TAPS = 64
 """Longer windows stay for the host."""
 
 
 def lower_pools(network: Network, context: PassContext) -> None:
-    """Lower GlobalAveragePool, ReduceMean and AveragePool. Only the order of additions changes."""
+    """Lower AveragePool. Only the order of additions changes."""
     edit = Editor(network.graph)
     for node in list(network.graph):
-        if is_standard(node, "GlobalAveragePool", "ReduceMean"):
-            refused = _mean(edit, node)
-        elif is_standard(node, "AveragePool"):
-            refused = _average_pool(edit, node)
-        else:
+        if not is_standard(node, "AveragePool"):
             continue
+        refused = _average_pool(edit, node)
         if refused is not None:
             context.report("left-on-host", f"`{node.name}` stays {node.op_type}: {refused}", node)
 
 
-def _unsuitable(node: ir.Node) -> str | None:
-    x = required(node, 0)
-    if x.dtype != ir.DataType.FLOAT:
-        return f"its input is {x.dtype}, not FLOAT"
-    shapes = [static_shape(x), static_shape(node.outputs[0])]
-    if any(shape is None or 0 in shape for shape in shapes):
-        return "its shapes are not static"
-    return None
-
-
-def _mean(edit: Editor, node: ir.Node) -> str | None:
-    refused = _unsuitable(node)
-    if refused is not None:
-        return refused
-    axes = _reduced_axes(node, len(shape_of(required(node, 0))))
-    if axes is None:
-        return "its axes are computed at run time"
-    if not axes:
-        x, name = required(node, 0), str(node.name)
-        edit.replace(node, edit.standard("Identity", [x], before=node, name=name))
-        return None
-    _mean_over(edit, node, axes)
-    return None
-
-
-def _mean_over(edit: Editor, node: ir.Node, axes: list[int]) -> None:
-    """Bring the reduced axes to the end, make them one, and take the mean over it."""
-    x, name, target = required(node, 0), str(node.name), shape_of(node.outputs[0])
-    shape = shape_of(x)
-    kept = [axis for axis in range(len(shape)) if axis not in axes]
-    moved = transpose(edit, node, x, (*kept, *axes), name)
-    count = int(np.prod([shape[axis] for axis in axes]))
-    flat = reshape(edit, node, moved, (*(shape[axis] for axis in kept), count), name)
-    mean = edit.add(Mean(x=flat), before=node, name=name)
-    edit.replace(node, reshape(edit, node, mean, target, name))
-
-
-def _reduced_axes(node: ir.Node, rank: int) -> list[int] | None:
-    if node.op_type == "GlobalAveragePool":
-        return list(range(2, rank))
-    given = operand(node, 1)
-    axes = constant_of(given)
-    if given is not None and axes is None:
-        return None
-    if axes is None or not axes.size:
-        return [] if integer(node, "noop_with_empty_axes", 0) else list(range(rank))
-    return sorted(int(axis) % rank for axis in axes)
-
-
 def _average_pool(edit: Editor, node: ir.Node) -> str | None:
     """Take the mean of the whole map, or add up windows and scale each sum by its count."""
-    refused = _unsuitable(node)
+    refused = unsuitable_shapes(node)
     if refused is not None:
         return refused
     x, kernel = required(node, 0), integers(node, "kernel_shape", ())
@@ -103,7 +48,7 @@ def _average_pool(edit: Editor, node: ir.Node) -> str | None:
     if outputs != shape_of(node.outputs[0])[2:]:
         return "its last windows reach over the edge (ceil_mode)"
     if kernel == spatial and not any(window.pads):
-        _mean_over(edit, node, [2 + axis for axis in range(axes)])
+        reduce_axes(edit, node, [2 + axis for axis in range(axes)])
         return None
     taps = sum(kernel)
     if taps > _MOST_TAPS:
