@@ -211,7 +211,7 @@ def main(
             for target in targets:
                 found, why = how.results(work, target)
                 results, reasons = results + found, reasons + why
-    title = f"trained networks on real data; device: mean, least and most of {chips} chips"
+    title = f"trained networks on real data; device: mean, least and most of chips 0 to {chips - 1}"
     show(title, (*HEAD, *HEAD_CHIPS), [result.row() for result in results])
     show_lines("calibrated with", calibrated)
     if reasons:
