@@ -96,6 +96,8 @@ def engineering(value: float | None, unit: str) -> str:
         return "no limit"
     if unit in ("1", "cycle"):
         return f"{value:,}" if isinstance(value, int) else f"{value:,.4g}"
+    if unit.startswith("1/"):
+        return f"{_digits(value)} {unit.removeprefix('1')}"
     if value == 0:
         return f"0 {unit}"
     exponent = max(-5, min(4, math.floor(math.log10(abs(value)) / 3)))
@@ -104,3 +106,8 @@ def engineering(value: float | None, unit: str) -> str:
     if power == 2:
         exponent = max(-2, min(0, math.floor(math.log10(abs(value)) / 6)))
     return f"{value / 1000 ** (exponent * power):.3g} {prefix[exponent]}{unit}"
+
+
+def _digits(value: float) -> str:
+    """Write a number with four digits that count, and no exponent where it is large."""
+    return f"{float(f'{value:.4g}'):,.0f}" if abs(value) >= 1000 else f"{value:.4g}"

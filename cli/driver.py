@@ -62,7 +62,8 @@ def compile(
         overrides: Values of the target to replace, by dotted path.
         calibration: One batch, an iterable of batches, or an `.npz` path; the examples if None.
         passes: A pipeline string, or passes and strings in order.
-        strict: Refuse what the chip can only do by being rewritten while it runs.
+        strict: Refuse what the chip can only do by being rewritten while it runs; what runs on the
+            host still does.
         input_shapes: Shapes of inputs for which no example is given, by name.
         module_factory: What builds the module of a state dict: a function or `pkg.mod:function`.
         trust_pickle: Whether a pickled module may be loaded, which runs any code it holds.

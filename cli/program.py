@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from mcc.ir import artifact as artifacts
 from mcc.ir.artifact import Artifact
-from mcc.ir.diagnostics import Diagnostic
+from mcc.ir.diagnostics import Diagnostic, error, nearest
 from mcc.ir.hardware import Target
 from mcc.ir.network import Certificate
 from mcc.ir.program.assembly import disassemble
@@ -45,10 +45,22 @@ class Program:
         return self.artifact.report
 
     def explain(self, node: str | None = None) -> list[dict[str, Any]]:
-        """Return where every node went and why, or those whose name holds `node`."""
+        """Return where every node went and why.
+
+        Args:
+            node: Only those whose name, operator or place in the source holds this.
+
+        Raises:
+            MccError: `usage`, where there is none.
+        """
         from mcc.cli.explanation import explanations
 
-        return explanations(self.artifact, node)
+        rows = explanations(self.artifact, None if node is None else str(node))
+        if node is not None and not rows:
+            text = f"no operator of the network has `{node}` in its name or source"
+            names = (row["node"] for row in explanations(self.artifact))
+            raise error("usage", text, nearest(str(node), names))
+        return rows
 
     def verify(self) -> list[Check]:
         """Prove again everything that the file claims."""

@@ -44,7 +44,11 @@ INFIX = "-after-"
     "--calibration", type=click.Path(path_type=Path), help="An .npz of inputs to calibrate with."
 )
 @click.option("--passes", default="default", show_default=True, help="The pipeline.")
-@click.option("--strict", is_flag=True, help="Refuse a network that is larger than the chip.")
+@click.option(
+    "--strict",
+    is_flag=True,
+    help="Refuse a network whose weights do not all fit on the chip; the host may still run parts.",
+)
 @click.option(
     "--set", "overrides", multiple=True, metavar="PATH=VALUE", help="Change a value of the target."
 )

@@ -28,11 +28,7 @@ def command(subject: str, node: str | None, as_json: bool) -> None:
         raise error("usage", f"there is no file and no code `{subject}`", nearest(subject, CODES))
     from mcc.cli.program import load
 
-    program = load(Path(subject))
-    rows = program.explain(node)
-    if not rows:
-        text = f"no operator of `{subject}` has `{node}` in its name or source"
-        raise error("usage", text, nearest(str(node), (row["node"] for row in program.explain())))
+    rows = load(Path(subject)).explain(node)
     if as_json:
         print_json(rows)
     elif node is not None:

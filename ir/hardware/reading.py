@@ -16,7 +16,7 @@ from mcc.ir.hardware.quantities import Kind, Quantity
 _LARGEST = 2**20
 _DEEPEST = 8
 _TEXTS = ("name", "description", "extends")
-_FORM = "docs/hardware.md describes target files"
+_FORM = "`mcc targets show rram40nm` shows a whole target file"
 _PARTS = ("value", "unit", "source", "kind")
 
 

@@ -17,7 +17,7 @@ from mcc.ir.hardware.units import UNITS, natural_unit
 _NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d{1,2})?")
 _LONGEST = 40
 _NUMBERS = "write a decimal number, such as 6 or 2.5e-6"
-_MANUAL = "docs/hardware.md tells what every field means"
+_MANUAL = "`mcc targets show rram40nm` shows every field with its unit"
 
 
 def is_number(text: str) -> bool:
@@ -50,7 +50,7 @@ def _number(leaf: Leaf, quantity: Quantity) -> Value | tuple[str, str, str]:
     if quantity.unit not in units:
         help = f"it measures {leaf.dimension}: {', '.join(units)}"
         return "target-unit", f"has the wrong unit `{quantity.unit}`", help
-    written = f"{quantity.value} {quantity.unit}"
+    written = f"{quantity.value} {quantity.unit}" if quantity.unit != "1" else quantity.value
     if not is_number(quantity.value):
         return "target-invalid", f"is not a number: `{quantity.value}`", _NUMBERS
     exact = Decimal(quantity.value) * units[quantity.unit]
@@ -63,7 +63,8 @@ def _number(leaf: Leaf, quantity: Quantity) -> Value | tuple[str, str, str]:
         _adapter(leaf.path).validate_python(value)
     except ValidationError as problem:
         message = problem.errors()[0]["msg"].replace("Input should be", "must be")
-        return "target-invalid", f"{message} {natural_unit(leaf.dimension)}: `{written}`", _MANUAL
+        unit = natural_unit(leaf.dimension).removeprefix("1")
+        return "target-invalid", f"{f'{message} {unit}'.strip()}: `{written}`", _MANUAL
     return value
 
 

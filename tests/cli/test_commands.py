@@ -177,11 +177,15 @@ def test_verify_proves_every_pass(shell: Shell) -> None:
 def test_explain_finds_operators_and_codes(shell: Shell) -> None:
     (row,) = [item for item in printed(shell, "explain", "net.mcc") if item["unit"] == "crossbar"]
     assert row["node"] in shell.succeed("explain", "net.mcc", "fc")
+    assert mcc.load("net.mcc").explain("fc")[0]["node"]
+    with pytest.raises(mcc.MccError, match="did you mean `fc/sums`"):
+        mcc.load("net.mcc").explain("fc/sumz")
     assert printed(shell, "explain", "unknown-pass") == {"unknown-pass": CODES["unknown-pass"]}
 
 
 def test_report_is_that_of_the_library(shell: Shell) -> None:
     assert printed(shell, "report", "net.mcc") == mcc.load("net.mcc").report()
+    assert " /s " in shell.succeed("report", "net.mcc")
     assembly = printed(shell, "disassemble", "net.mcc")["assembly"]
     assert assembly == shell.succeed("disassemble", "net.mcc") == mcc.load("net.mcc").disassemble()
 

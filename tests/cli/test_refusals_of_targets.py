@@ -48,7 +48,7 @@ def test_a_right_target_serves_every_command(shell: Shell, command: list[str]) -
             f"  g_min_siemens: {{value: -1, unit: uS, {ORIGIN}}}",
             "target-invalid",
             "must be greater than or equal to 0 S: `-1 uS`",
-            "docs/hardware.md",
+            "`mcc targets show rram40nm`",
         ),
         (
             f"  g_min_siemens: {{value: 29, unit: uS, {ORIGIN}}}",
@@ -68,7 +68,7 @@ def test_a_right_target_serves_every_command(shell: Shell, command: list[str]) -
             "is not a number: `many`",
             "a decimal number",
         ),
-        ("  g_max_siemens: [", "target-syntax", "not YAML", "docs/hardware.md"),
+        ("  g_max_siemens: [", "target-syntax", "not YAML", "`mcc targets show rram40nm`"),
     ],
 )
 def test_mistakes(

@@ -101,8 +101,8 @@ def test_a_name_is_given_once(shell: Shell) -> None:
         ("macro.adc.bit=6", "target-unknown-key", "did you mean `macro.adc.bits`?"),
         ("macro=6", "target-unknown-key", "did you mean `macro.rows`?"),
         ("macro.adc.bits=abc", "target-invalid", "--set macro.adc.bits=6"),
-        ("macro.adc.bits=0", "target-invalid", "docs/hardware.md"),
-        ("macro.adc.bits=2.5", "target-invalid", "docs/hardware.md"),
+        ("macro.adc.bits=0", "target-invalid", "`mcc targets show rram40nm`"),
+        ("macro.adc.bits=2.5", "target-invalid", "`mcc targets show rram40nm`"),
         ("macro.adc.bits=6 mm", "target-unit", "it measures bits: bit"),
         ("macro.encoding=diferential", "target-invalid", "did you mean `differential`?"),
         ("macro.active_rows=513", "target-invalid", "change `macro.active_rows` or `macro.rows`"),
@@ -112,6 +112,11 @@ def test_values_of_the_target(shell: Shell, text: str, code: str, offer: str) ->
     said = shell.refusal(*COMPILE, "--set", text)
     assert said.code == code
     assert offer in said.help
+
+
+def test_numbers_without_a_unit(shell: Shell) -> None:
+    said = shell.refusal(*COMPILE, "--set", "macro.rows=-1")
+    assert said.message == "`macro.rows` must be greater than or equal to 1: `-1`"
 
 
 @pytest.mark.parametrize(
