@@ -23,10 +23,11 @@ from mcc.ir.network import (
     set_stage,
     stage_of,
 )
-from mcc.ir.network.certificate import Outputs
+from mcc.ir.network.certificate import Outputs, judge_rounding
 from mcc.ir.network.wide import widen
 from mcc.passes.arguments import format_pass
 from mcc.passes.base import Pass, PassContext
+from mcc.passes.rounding import allowances
 
 
 @final
@@ -138,8 +139,8 @@ def certify(
 ) -> Certificate:
     """Prove the contract of `item`; where it is bounded, in float64 as well if that runs.
 
-    A bound holds for continuous functions only. Networks that round values to codes are compared
-    without that rounding, and the certificate says so.
+    Rounding explains changes of continuous functions only. Networks that round values to codes
+    are compared without that rounding, and the certificate says so.
     """
     subject = format_pass(item)
     if item.contract is not Contract.BOUNDED:
@@ -147,28 +148,27 @@ def certify(
         return judge(old, new, item.contract, limit, evidence, subject)
     (smooth_before, rounded), (smooth_after, again) = continuous(before), continuous(after)
     if not rounded or rounded != again:
-        return _bounded_certificate(item, before, after, old, new, evidence)
+        return _bounded_certificate(before, after, old, new, evidence, subject)
     with_steps = judge(old, new, item.contract, math.inf, evidence, subject).measured
     old, new = outputs_of(smooth_before, evidence), outputs_of(smooth_after, evidence)
-    proved = _bounded_certificate(item, smooth_before, smooth_after, old, new, evidence)
+    proved = _bounded_certificate(smooth_before, smooth_after, old, new, evidence, subject)
     text = f"{rounded} roundings to codes left out; with them {with_steps:.1e}"
     return replace(proved, detail=f"{proved.detail}; {text}")
 
 
 def _bounded_certificate(
-    item: Pass,
     before: Network,
     after: Network,
     old: Outputs,
     new: Outputs,
     evidence: Evidence,
+    subject: str,
 ) -> Certificate:
-    subject = format_pass(item)
-    limit = item.bound(before, after)
-    plain = judge(old, new, item.contract, limit, evidence, subject)
+    allowed = allowances(before, after, (old, new), evidence)
+    plain = judge_rounding(old, new, allowed, evidence, subject)
     if not plain.passed:
         return plain
-    wide = _wide_certificate(item, before, after, evidence, subject)
+    wide = _wide_certificate(before, after, evidence, subject)
     if wide is None:
         return replace(plain, detail=f"{plain.detail}, in float32")
     text = f"in float64; in float32 {plain.measured:.1e} of {plain.bound:.1e}"
@@ -176,8 +176,9 @@ def _bounded_certificate(
 
 
 def _wide_certificate(
-    item: Pass, before: Network, after: Network, evidence: Evidence, subject: str
+    before: Network, after: Network, evidence: Evidence, subject: str
 ) -> Certificate | None:
+    """Compare in float64, where little but the rounding of constants explains a change."""
     wide_before, wide_after = widen(before), widen(after)
     if wide_before is None or wide_after is None:
         return None
@@ -188,9 +189,10 @@ def _wide_certificate(
     )
     try:
         old, new = outputs_of(wide_before, few), outputs_of(wide_after, few)
+        allowed = allowances(before, after, (old, new), few, widen)
     except MccError:
         return None
-    return judge(old, new, item.contract, item.wide_bound(before, after), few, subject)
+    return judge_rounding(old, new, allowed, few, subject)
 
 
 def _check_order(stage: object, passes: Sequence[Pass]) -> None:

@@ -12,13 +12,13 @@ import numpy as np
 from mcc.cli.proofs.checks import Check
 from mcc.cli.proofs.vectors import runs_of
 from mcc.ir.artifact import CERTIFICATES, Artifact
-from mcc.ir.network import Certificate, Network, evidence_for, outputs_of, stage_of
+from mcc.ir.network import Certificate, Contract, Network, evidence_for, outputs_of, stage_of
 from mcc.passes import certify, parse_passes
 
 _MEASURED_AGAIN = 0.1
-"""How far a measured change may move, relative to itself, on another processor."""
-_DERIVED_AGAIN = 1e-6
-"""The same for a bound that was derived."""
+"""How far what was measured may move, relative to itself, on another processor."""
+_GIVEN_AGAIN = 1e-6
+"""The same for a bound that was given."""
 _NUMBER = re.compile(r"\d\S*")
 
 
@@ -57,7 +57,8 @@ def agree(claimed: Certificate, found: Certificate) -> bool:
     where it did not, the words are compared too, but for their numbers.
     """
     close = np.isclose(claimed.measured, found.measured, rtol=_MEASURED_AGAIN)
-    same = np.isclose(claimed.bound, found.bound, rtol=_DERIVED_AGAIN)
+    again = _MEASURED_AGAIN if found.contract is Contract.BOUNDED else _GIVEN_AGAIN
+    same = np.isclose(claimed.bound, found.bound, rtol=again)
     words = claimed.measured == found.measured
     first, second = (_compared(item, words) for item in (claimed, found))
     return bool(close and same) and first == second

@@ -24,7 +24,7 @@ class Contract(StrEnum):
     EXACT = "exact"
     """The same bits."""
     BOUNDED = "bounded"
-    """The same real numbers: the float error stays under a bound that was derived."""
+    """The same real numbers: they differ by no more than rounding explains."""
     LOSSY = "lossy"
     """Other numbers: the change is measured and held against a budget."""
 
@@ -36,7 +36,8 @@ class Certificate:
 
     `measured` and `bound` are, by contract: the fraction of elements whose bits differ (exact);
     the largest error over the largest magnitude of its output (bounded); the root mean square
-    of the change over that of the output, on the calibration inputs (lossy).
+    of the change over that of the output, on the calibration inputs (lossy). The bound of a
+    bounded pass is itself measured, for each input: see `judge_rounding`.
     """
 
     subject: str
@@ -73,6 +74,9 @@ class Certificate:
 
 Outputs: TypeAlias = Sequence[dict[str, Array] | None]
 """The outputs for each item of an evidence, None where the network cannot take that input."""
+
+Allowances: TypeAlias = Sequence[dict[str, float]]
+"""For each item of an evidence, by output: the largest change that rounding explains."""
 
 
 def outputs_of(network: ir.Model, evidence: Evidence) -> Outputs:
@@ -137,6 +141,72 @@ def judge(
     )
 
 
+def judge_rounding(
+    before: Outputs, after: Outputs, allowed: Allowances, evidence: Evidence, subject: str
+) -> Certificate:
+    """Hold the change of each output on each input against what rounding explains there.
+
+    The certificate shows the worst case, change and allowance both over the largest magnitude of
+    that output on all inputs. Where rounding explains any change, the input tells nothing of that
+    output; the detail counts these.
+    """
+    sizes = _sizes(before)
+    run = {"calibration": 0, "random": 0, "extreme": 0}
+    worst, measured, bound, detail, free = -1.0, 0.0, 0.0, "", 0
+    for (kind, _), old, new, limits in zip(evidence, before, after, allowed, strict=True):
+        if old is None:
+            continue
+        run[kind] += 1
+        if new is None or list(old) != list(new):
+            worst, measured, bound, detail = math.inf, math.inf, 0.0, f"all on {kind} inputs"
+            continue
+        for name, limit in limits.items():
+            error = _error(old[name], new[name], kind)
+            free += limit == math.inf
+            share = 0.0 if error == 0 or limit == math.inf else _quotient(error, limit)
+            if share > worst:
+                worst, detail = share, f"output `{name}` on {kind} inputs"
+                measured, bound = error / sizes[name], limit / sizes[name]
+    pairs = sum(map(len, allowed))
+    return Certificate(
+        subject=subject,
+        contract=Contract.BOUNDED,
+        bound=bound,
+        measured=measured,
+        inputs=", ".join(f"{count} {kind}" for kind, count in run.items()),
+        passed=worst <= 1,
+        detail=f"{detail}; rounding decides {free} of {pairs}" if free else detail,
+    )
+
+
+def _sizes(outputs: Outputs) -> dict[str, float]:
+    """Return the largest finite magnitude of each output, 1 where there is none."""
+    found: dict[str, float] = {}
+    for item in outputs:
+        for name, array in (item or {}).items():
+            if np.issubdtype(array.dtype, np.floating):
+                kept = np.abs(array[np.isfinite(array)].astype(np.float64))
+                found[name] = max(found.get(name, 0.0), float(kept.max(initial=0.0)))
+            found.setdefault(name, 0.0)
+    return {name: size or 1.0 for name, size in found.items()}
+
+
+def _quotient(error: float, limit: float) -> float:
+    return error / limit if limit else math.inf
+
+
+def _error(old: Array, new: Array, kind: str) -> float:
+    """Return the largest change; infinity where type, shape or what is not finite differs."""
+    if old.shape != new.shape or old.dtype != new.dtype:
+        return math.inf
+    if not old.size or old.tobytes() == new.tobytes():
+        return 0.0
+    if not np.issubdtype(old.dtype, np.floating):
+        return _distance(old, new, Contract.BOUNDED, kind)
+    change = _finite_change(old.astype(np.float64), new.astype(np.float64))
+    return math.inf if change is None else float(np.abs(change).max(initial=0.0))
+
+
 def _change(
     old: dict[str, Array], new: dict[str, Array] | None, contract: Contract, kind: str
 ) -> tuple[float, str]:
@@ -168,15 +238,21 @@ def _differing(old: Array, new: Array) -> float:
 
 
 def _relative(old: Array, new: Array, contract: Contract) -> float:
+    change = _finite_change(old, new)
+    if change is None:
+        return math.inf
+    if not change.size:
+        return 0.0
+    kept = old[np.isfinite(old)]
+    if contract is Contract.LOSSY:
+        error, size = np.sqrt(np.mean(change**2)), np.sqrt(np.mean(kept**2))
+    else:
+        error, size = np.abs(change).max(), np.abs(kept).max()
+    return float(error / size) if size else (math.inf if error else 0.0)
+
+
+def _finite_change(old: Array, new: Array) -> Array | None:
+    """Return the change where `old` is finite, or None if they differ in what is not finite."""
     finite = np.isfinite(old)
     same_rest = np.array_equal(old[~finite], new[~finite], equal_nan=True)
-    if not same_rest or not np.isfinite(new[finite]).all():
-        return math.inf
-    error, kept = (new - old)[finite], old[finite]
-    if not kept.size:
-        return 0.0
-    if contract is Contract.LOSSY:
-        change, size = np.sqrt(np.mean(error**2)), np.sqrt(np.mean(kept**2))
-    else:
-        change, size = np.abs(error).max(), np.abs(kept).max()
-    return float(change / size) if size else (math.inf if change else 0.0)
+    return new[finite] - old[finite] if same_rest and np.isfinite(new[finite]).all() else None
