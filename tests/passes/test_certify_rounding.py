@@ -69,7 +69,7 @@ NETWORKS: dict[str, Callable[[], tuple[nn.Module, tuple[int, ...]]]] = {
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_networks_that_amplify_rounding_are_proved(name: str) -> None:
-    torch.manual_seed(0)
+    torch.manual_seed(0)  # pyright: ignore[reportUnknownMemberType]
     module, shape = NETWORKS[name]()
     program = mcc.compile(module.eval(), (torch.randn(shape),))
     proof = program.certificates[1]
