@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import math
 from dataclasses import dataclass, fields
+from enum import StrEnum
 from typing import ClassVar, final
 
 import onnx_ir as ir
@@ -127,6 +128,12 @@ class Quantize(Pass):
         raise error("budget-missed", message, help, exit_code=EXIT_BUDGET)
 
     def _check_options(self) -> None:
+        for option in fields(self):
+            value, default = getattr(self, option.name), option.default
+            if isinstance(default, StrEnum) and not isinstance(value, type(default)):
+                kind = type(default)
+                message = f"quantize: {option.name} is {value!r}, not of type {kind.__name__}"
+                raise error("option-value", message, nearest(str(value), kind))
         check_bits("weight_bits", self.weight_bits)
         check_bits("activation_bits", self.activation_bits)
         if not 50.0 < self.percentile <= 100.0:

@@ -28,6 +28,7 @@ from mcc.ir.network import (
 )
 from mcc.passes import PassContext, parse_passes, run_pipeline
 from mcc.passes.observers import Observer, Range
+from mcc.passes.quantize import Quantize
 from mcc.passes.quantize_arithmetic import (
     Clipping,
     Scheme,
@@ -143,6 +144,13 @@ def test_weights_that_are_no_numbers_are_named() -> None:
 )
 def test_options_out_of_range(options: str, word: str) -> None:
     assert word in refused("option-value", options=options).diagnostics[0].message
+
+
+def test_choices_are_given_by_their_types() -> None:
+    choice: Any = "mse"
+    with pytest.raises(MccError, match="observer is 'mse', not of type Observer") as problem:
+        run_pipeline(layers(np.ones((4, 3))), [Quantize(observer=choice)], PassContext())
+    assert problem.value.diagnostics[0].code == "option-value"
 
 
 def unused(options: str, network: Network, feeds: Sequence[Feeds], target: str = "") -> list[str]:
