@@ -21,6 +21,7 @@ from mcc.ir.network import (
     prove,
     shape_of,
 )
+from mcc.ir.network.certificate import judge_rounding
 from mcc.ir.network.wide import widen
 
 HEAD = '<ir_version: 10, opset_import: ["" : 20]>'
@@ -140,6 +141,20 @@ def test_bounded_error_is_relative_to_the_largest_output() -> None:
         scaled(2), scaled(2.5), Contract.BOUNDED, 1, Evidence(calibration=(feeds(1, 4),))
     )
     assert certificate.measured == 0.25
+
+
+@pytest.mark.parametrize(("allowed", "passed"), [(0.4, False), (0.5, True), (math.inf, True)])
+def test_changes_are_held_against_what_rounding_explains(allowed: float, passed: bool) -> None:
+    """Also where the output is zero, so that no change is small beside it."""
+    evidence = Evidence(calibration=(feeds(1, 4),), extreme=(feeds(0),))
+    before = [{"y": np.array([2.0, 8.0])}, {"y": np.array([0.0, 0.0])}]
+    after = [before[0], {"y": np.array([0.5, 0.0])}]
+    limits = [{"y": 1.0}, {"y": allowed}]
+    certificate = judge_rounding(before, after, limits, evidence, "pass")
+    assert certificate.passed is passed
+    assert ("rounding decides 1 of 2" in certificate.detail) is (allowed == math.inf)
+    if allowed < math.inf:
+        assert (certificate.measured, certificate.bound) == (0.5 / 8, allowed / 8)
 
 
 def test_exact_tells_negative_zero() -> None:
