@@ -7,7 +7,7 @@ from typing import Any
 import onnx_ir as ir
 
 from mcc.ir.artifact import Artifact
-from mcc.ir.network import Unit, from_bytes, location_of, placement_of
+from mcc.ir.network import Unit, from_bytes, locations_of, placement_of
 
 
 def explanations(artifact: Artifact, name: str | None = None) -> list[dict[str, Any]]:
@@ -30,5 +30,5 @@ def _row(node: ir.Node) -> dict[str, Any]:
         "unit": str(placement.unit if placement else Unit.HOST),
         "rule": placement.rule if placement else "",
         "measured": placement.measured if placement else "",
-        "location": str(location_of(node)),
+        "location": ", ".join(map(str, locations_of(node))),
     }

@@ -51,7 +51,7 @@ def distinct(names: Sequence[str], taken: Sequence[str] = ()) -> tuple[str, ...]
 def name_weights(model: ir.Model, weights: Mapping[str, Array], prefix: str) -> None:
     """Give constants the names of the parameters whose values they hold.
 
-    torch's optimizer transposes and renames most weights. A constant that is a parameter, or its
+    The exporter transposes and renames most weights. A constant that is a parameter, or its
     transpose, gets the parameter's name back, with `.transposed` where the name is in use.
 
     Args:

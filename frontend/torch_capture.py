@@ -14,6 +14,7 @@ from mcc.frontend.capture import Capture, note
 from mcc.frontend.certify import certify
 from mcc.frontend.examples import refuse_bad_examples
 from mcc.frontend.names import name_ends, name_weights, output_names
+from mcc.frontend.onnx_simplify import inline, simplify
 from mcc.frontend.samples import MOST, common_count, is_per_sample, split
 from mcc.frontend.sources import take_locations
 from mcc.frontend.torch_call import Call, bind, resize, to_tensor
@@ -196,7 +197,9 @@ def _convert(
 
 
 def _finish(model: ir.Model, work: _Work, signature: Signature) -> Network:
+    inline(model)
     take_locations(model, PREFIX)
+    simplify(model)
     tensors = work.module.state_dict(keep_vars=False)
     weights = {
         name: tensor.numpy(force=True)

@@ -39,7 +39,10 @@ def export(flat: Flat, tensors: Sequence[torch.Tensor]) -> ExportedProgram:
 
 
 def convert(program: ExportedProgram, opset: int) -> ir.Model:
-    """Convert a program to ONNX; torch changes the program on the way, so use a fresh one.
+    """Convert a program to ONNX, an operator of torch at a time.
+
+    Torch changes the program on the way, so use a fresh one. Its optimizer is left out: it folds
+    batch norms, and gives what it fuses the source line of one origin only.
 
     Raises:
         MccError: An operator has no translation.
@@ -47,7 +50,7 @@ def convert(program: ExportedProgram, opset: int) -> ir.Model:
     try:
         with quiet(), torch.no_grad():
             result = cast(Any, torch.onnx).export(
-                program, dynamo=True, opset_version=opset, optimize=True, verbose=False
+                program, dynamo=True, opset_version=opset, optimize=False, verbose=False
             )
     except Exception as problem:
         raise _untranslated(problem) from problem
