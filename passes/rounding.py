@@ -176,8 +176,9 @@ class _Shaker:
         shape, unit = static_shape(value), _UNITS.get(value.dtype or ir.DataType.UNDEFINED)
         if shape is None or unit is None or not value.name:
             return value
-        assert value.dtype is not None
-        factor, made = self._factor(value.dtype, shape, steps * unit)
+        if not isinstance(value.type, ir.TensorType):
+            return value  # a sequence of tensors
+        factor, made = self._factor(value.type.dtype, shape, steps * unit)
         product = ir.node("Mul", [value, factor])
         nodes = [*made, product]
         for added in nodes:

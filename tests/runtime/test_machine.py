@@ -59,6 +59,7 @@ def test_samples_are_numbered_over_all_runs_of_a_machine() -> None:
     assert np.array_equal(together, np.concatenate(parts))
     last = machine.run({"x": feeds["x"][3:]}, first_sample=3).outputs["y"]
     assert np.array_equal(together[3:], last)
+    assert machine.run({"x": feeds["x"][:0]}).outputs["y"].shape == (0, 12, COLS)
 
 
 def test_every_read_has_noise_of_its_own() -> None:
