@@ -10,6 +10,9 @@ from typing import Any, cast
 import onnx
 import onnx_ir as ir
 from onnxruntime import quantization  # pyright: ignore[reportMissingTypeStubs]
+from onnxruntime.quantization.shape_inference import (  # pyright: ignore[reportMissingTypeStubs]
+    quant_pre_process,  # pyright: ignore[reportUnknownVariableType]
+)
 
 from mcc.ir.network import Feeds, Network
 
@@ -21,10 +24,13 @@ def quantized_file(
 ) -> onnx.ModelProto:
     """Quantize `network`, which is standard ONNX, on `samples`: weights to int8."""
     with tempfile.TemporaryDirectory() as folder:
-        plain, coded = Path(folder) / "float.onnx", Path(folder) / "codes.onnx"
+        plain, folded, coded = (
+            Path(folder) / f"{name}.onnx" for name in ("plain", "folded", "coded")
+        )
         plain.write_bytes(ir.to_proto(network).SerializeToString())
+        quant_pre_process(plain, folded, skip_symbolic_shape=True)
         _static.quantize_static(
-            plain,
+            folded,
             coded,
             _Reader(samples),
             quant_format=_static.QuantFormat.QDQ,

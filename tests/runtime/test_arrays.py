@@ -294,5 +294,5 @@ def test_fewer_converter_bits_err_more() -> None:
 
 @pytest.mark.parametrize("seed", [-1, 2**64])
 def test_seed_outside_64_bits_is_refused(seed: int) -> None:
-    with pytest.raises(MccError, match=r"not between 0 and 2\*\*64 - 1"):
+    with pytest.raises(MccError, match=r"no whole number from 0 to 2\*\*64 - 1"):
         ProgrammedArrays(programmed(small_target(), random_weights()), Fidelity.DEVICE, seed)
