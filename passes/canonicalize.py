@@ -19,6 +19,7 @@ from mcc.passes.lower_reductions import lower_reductions
 from mcc.passes.lower_shuffles import lower_shuffles
 from mcc.passes.prepare_network import prepare_network
 from mcc.passes.remove_noops import remove_dead_code, remove_noops
+from mcc.passes.split_einsum import split_einsum
 
 
 @final
@@ -38,6 +39,8 @@ class Canonicalize(Pass):
     def run(self, network: Network, context: PassContext) -> Network:
         """Rewrite; what stays as it is for a reason becomes a finding."""
         network = prepare_network(network)
+        fold_constants(network, context)
+        split_einsum(network)
         fold_constants(network, context)
         remove_dead_code(network)
         remove_noops(network, context)

@@ -8,9 +8,10 @@ from typing import final
 import numpy as np
 import onnx_ir as ir
 
-from mcc.ir.network import Editor, Network, constant_of, is_constant, shape_of
+from mcc.ir.network import Array, Editor, Network, constant_of, is_constant, shape_of
 from mcc.passes.attributes import is_standard, required, text
 from mcc.passes.base import PassContext
+from mcc.passes.equations import parse_equation
 from mcc.passes.lower_products import constant_product, reshape, transpose, unsuitable
 
 
@@ -70,39 +71,64 @@ def _lower(edit: Editor, node: ir.Node) -> str | None:
     refused = unsuitable(node)
     if refused is not None:
         return refused
-    constants = [is_constant(value) for value in node.inputs]
-    if not any(constants):
+    values = (required(node, 0), required(node, 1))
+    place = 1 if is_constant(values[1]) else 0
+    x, weight = values[1 - place], constant_of(values[place])
+    if weight is None:
         return "both operands are computed at run time"
-    equation = text(node, "equation", "").replace(" ", "")
-    if "." in equation:
-        return f"`{equation}` has an ellipsis"
-    place = 1 if constants[1] else 0
-    axes = _parse(equation, place)
+    given = text(node, "equation", "")
+    equation = parse_equation(given, [len(shape_of(value)) for value in values])
+    if equation is None:
+        return f"`{given}` has more axes than there are letters"
+    letters = equation.operands
+    axes = _Axes(x=letters[1 - place], weight=letters[place], output=equation.output)
     refused = axes.refusal()
     if refused is not None:
         return refused
-    result = _product(edit, node, required(node, 1 - place), required(node, place), axes)
+    result = _product(edit, node, *_matched(edit, node, x, weight, axes))
     if isinstance(result, str):
         return result
     edit.replace(node, result)
     return None
 
 
-def _parse(equation: str, place: int) -> _Axes:
-    inputs, arrow, output = equation.partition("->")
-    operands = inputs.split(",")
-    if not arrow:
-        joined = "".join(operands)
-        output = "".join(sorted(axis for axis in set(joined) if joined.count(axis) == 1))
-    return _Axes(x=operands[1 - place], weight=operands[place], output=output)
+def _matched(
+    edit: Editor, node: ir.Node, x: ir.Value, weight: Array, axes: _Axes
+) -> tuple[ir.Value, Array, _Axes]:
+    """Let the axes that both operands have be of one size: one of 1 counts as often as it takes.
+
+    In the result such an axis is one of the larger operand alone. In the sum the weight follows x:
+    it is repeated, or added up.
+    """
+    sizes, rows = dict(zip(axes.x, shape_of(x), strict=True)), list(weight.shape)
+    lost_by_x, lost_by_weight = "", ""
+    for axis in axes.batch + axes.summed:
+        place = axes.weight.index(axis)
+        if sizes[axis] == rows[place]:
+            continue
+        if axis in axes.output and sizes[axis] == 1:
+            lost_by_x += axis
+        elif axis in axes.output:
+            lost_by_weight += axis
+        elif sizes[axis] == 1:
+            weight = weight.sum(place, np.float64, keepdims=True).astype(np.float32)
+        else:
+            weight = weight.repeat(sizes[axis], place)
+    left = _Axes(
+        x="".join(axis for axis in axes.x if axis not in lost_by_x),
+        weight="".join(axis for axis in axes.weight if axis not in lost_by_weight),
+        output=axes.output,
+    )
+    array = weight.squeeze(tuple(axes.weight.index(axis) for axis in lost_by_weight))
+    shape = tuple(sizes[axis] for axis in left.x)
+    return reshape(edit, node, x, shape, str(node.name)), array, left
 
 
 def _product(
-    edit: Editor, node: ir.Node, x: ir.Value, weight: ir.Value, axes: _Axes
+    edit: Editor, node: ir.Node, x: ir.Value, weight: Array, axes: _Axes
 ) -> ir.Value | str:
-    name, array = str(node.name), constant_of(weight)
-    assert array is not None
-    extent = dict(zip(axes.x + axes.weight, (*shape_of(x), *array.shape), strict=True))
+    name = str(node.name)
+    extent = dict(zip(axes.x + axes.weight, (*shape_of(x), *weight.shape), strict=True))
 
     def size(letters: str) -> int:
         return int(np.prod([extent[axis] for axis in letters], dtype=np.int64))
@@ -111,7 +137,7 @@ def _product(
     moved = transpose(edit, node, x, tuple(axes.x.index(axis) for axis in order), name)
     batch = tuple(extent[axis] for axis in axes.batch)
     tokens = reshape(edit, node, moved, (*batch, size(axes.tokens), size(axes.summed)), name)
-    turned = array.transpose([axes.weight.index(a) for a in axes.batch + axes.summed + axes.cols])
+    turned = weight.transpose([axes.weight.index(a) for a in axes.batch + axes.summed + axes.cols])
     matrix = np.ascontiguousarray(turned).reshape(*batch, size(axes.summed), size(axes.cols))
     product = constant_product(edit, node, tokens, matrix, name)
     if isinstance(product, str):

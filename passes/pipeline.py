@@ -29,6 +29,8 @@ from mcc.passes.arguments import format_pass
 from mcc.passes.base import Pass, PassContext
 from mcc.passes.rounding import allowances
 
+_REPORT = "Please report this: it is a bug of mcc."
+
 
 @final
 @dataclass(frozen=True, kw_only=True)
@@ -220,19 +222,19 @@ def _refuse_unproved(certificate: Certificate) -> None:
         "budget-missed" if lossy else "contract-broken",
         f"pass `{certificate.subject}` promises to be {certificate.contract} within "
         f"{certificate.bound:.3g}, measured {certificate.measured:.3g} ({certificate.detail})",
-        "Give the pass a larger budget." if lossy else "Please report this: it is a bug of mcc.",
+        "Give the pass a larger budget." if lossy else _REPORT,
         exit_code=EXIT_BUDGET if lossy else EXIT_BUG,
     )
 
 
 @contextmanager
 def _naming(item: Pass) -> Generator[None]:
-    """Say which pass a problem came out of."""
+    """Say which pass a problem came out of, which is ours: the network ran before the pass."""
     try:
         yield
     except MccError as problem:
         named = [
-            replace(entry, message=f"after pass `{item.name}`: {entry.message}")
+            replace(entry, message=f"after pass `{item.name}`: {entry.message}", help=_REPORT)
             for entry in problem.diagnostics
         ]
         raise MccError(named, EXIT_BUG) from problem

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 
 from mcc.passes import PassContext, run_pipeline
@@ -148,6 +149,43 @@ def test_products_become_linear(
     inputs: str, output: str, constants: Sequence[str], body: str, wanted: str
 ) -> None:
     network, findings = canonical(model(inputs, output, ", ".join(constants), body))
+    assert operators(network) == kinds(wanted)
+    assert not findings
+
+
+EINSUMS = [
+    # An axis of size 1 broadcasts against the same axis of the other operand.
+    ("bgi,gij->bgj", [(2, 1, 8), (6, 8, 5)], "Reshape Linear Reshape"),
+    ("bgi,gij->bgj", [(2, 6, 8), (1, 8, 5)], "Reshape Linear Reshape"),
+    ("bi,ij->bj", [(2, 1), (6, 5)], "Linear"),
+    ("bi,ji->bj", [(2, 6), (5, 1)], "Linear"),
+    # Axes may be left unnamed.
+    ("...i,oi->...o", [(2, 5, 6), (4, 6)], "Reshape Linear Reshape"),
+    ("bti,...ij->...btj", [(2, 5, 6), (6, 4)], "Reshape Linear Reshape"),
+    ("...i,...ij", [(2, 1, 6), (1, 3, 6, 4)], "Reshape Linear Reshape"),
+    # Constants meet first, where that makes no more numbers than they are.
+    ("bti,ij,oj->bto", [(2, 5, 6), (6, 7), (4, 7)], "Reshape Linear Reshape"),
+    ("ij,bti,oj->bto", [(6, 7), (2, 5, 6), (4, 7)], "Reshape Linear Reshape"),
+    ("bi,ij,jo->bo", [(2, 9), (9, 2), (2, 9)], "Linear Linear"),
+    ("...i,i,ij,jk->...k", [(2, 3), (3,), (3, 4), (4, 5)], "Linear"),
+]
+
+
+@pytest.mark.parametrize(("equation", "shapes", "wanted"), EINSUMS)
+def test_einsum_becomes_linear(
+    equation: str, shapes: Sequence[tuple[int, ...]], wanted: str
+) -> None:
+    given = equation.split(",").index("bti") if ",bti" in equation else 0
+    names = ["x" if place == given else f"w{place}" for place in range(len(shapes))]
+    shape = np.einsum(equation, *(np.zeros(shape, np.float32) for shape in shapes)).shape
+    network, findings = canonical(
+        model(
+            f"float{list(shapes[given])} x",
+            f"float{list(shape)} y",
+            ", ".join(constant(n, *s) for n, s in zip(names, shapes, strict=True) if n != "x"),
+            f'y = Einsum<equation="{equation}">({", ".join(names)})',
+        )
+    )
     assert operators(network) == kinds(wanted)
     assert not findings
 

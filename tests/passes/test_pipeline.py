@@ -93,6 +93,22 @@ class Spoil(Pass):
         return network
 
 
+@final
+@dataclass(frozen=True)
+class Unrunnable(Pass):
+    """Leaves a network whose operands do not fit."""
+
+    name: ClassVar[str] = "unrunnable"
+    contract: ClassVar[Contract] = Contract.EXACT
+    from_stage: ClassVar[Stage] = Stage.CANONICAL
+    to_stage: ClassVar[Stage] = Stage.CANONICAL
+
+    def run(self, network: Network, context: PassContext) -> Network:
+        factors = Editor(network.graph).constant(np.ones(7, np.float32), "factors")
+        network.graph[-1].replace_input_with(1, factors)
+        return network
+
+
 KNOWN = {"scale": lambda: Scale, "exactly": lambda: Exactly, "spoil": lambda: Spoil}
 
 
@@ -196,6 +212,14 @@ def test_a_broken_contract_is_our_bug() -> None:
     assert problem.exit_code == EXIT_BUG
     assert problem.diagnostics[0].code == "contract-broken"
     assert "`exactly{factor=2.0000002}`" in problem.diagnostics[0].message
+
+
+def test_a_result_that_does_not_run_is_our_bug() -> None:
+    problem = failure(Scale(), Unrunnable())
+    assert problem.exit_code == EXIT_BUG
+    assert problem.diagnostics[0].code == "reference-failed"
+    assert problem.diagnostics[0].message.startswith("after pass `unrunnable`:")
+    assert "report" in problem.diagnostics[0].help
 
 
 def test_a_missed_budget_is_not() -> None:
