@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,16 +25,25 @@ def check_output(output: Path, *others: Path | None) -> None:
         MccError: `write-failed`, `usage`.
     """
     check_place(output)
+    refuse_replacing(output, others, "write to a file of another name: `-o FILE`")
+
+
+def refuse_replacing(output: Path, others: Iterable[Path | None], help: str) -> None:
+    """Refuse to write a file over one of the others.
+
+    Raises:
+        MccError: `usage`.
+    """
     for other in others:
         if other is not None and _same(output, other):
             text = f"`{output}` would replace `{other}`, which this command needs"
-            raise error("usage", text, "write to a file of another name: `-o FILE`")
+            raise error("usage", text, help)
 
 
 def _same(left: Path, right: Path) -> bool:
-    if left.exists() and right.exists():
-        return left.samefile(right)
-    return left.absolute() == right.absolute()
+    if os.path.realpath(left) == os.path.realpath(right):
+        return True
+    return os.path.exists(left) and os.path.exists(right) and os.path.samefile(left, right)
 
 
 def pairs(option: str, texts: Sequence[str], form: str) -> dict[str, str]:

@@ -47,6 +47,20 @@ def check_kind(path: Path) -> None:
         raise error("file-kind", text, "known: .pt, .pth, .pt2 and .onnx")
 
 
+def files_of(path: Path) -> set[Path]:
+    """Return the files that a network is read from.
+
+    Raises:
+        MccError: It is no file of a network, or damaged.
+    """
+    check_kind(path)
+    if path.suffix != ".onnx":
+        return {path}
+    from mcc.frontend.onnx_files import external_files
+
+    return {path} | external_files(path)
+
+
 def brings_examples(path: Path) -> bool:
     """Tell whether a file says itself what its network is called with: exported programs do.
 

@@ -22,12 +22,7 @@ def capture_onnx_file(path: Path, request: Request) -> Capture:
         MccError: The file or its external data is damaged, missing or outside its folder, or the
             network in it is refused.
     """
-    try:
-        with quiet():
-            model: ir.Model = cast(Any, ir).load(path)
-    except Exception as problem:
-        text = f"`{path.name}` is no ONNX model, or is cut off: {_short(problem)}"
-        raise error("file-damaged", text, "fetch or save it again") from problem
+    model = _load(path)
     if not len(model.graph) and not model.graph.outputs:
         raise error("file-damaged", f"`{path.name}` holds no network", "fetch or save it again")
     problems = [item for tensor in tensors_of(model) for item in check_tensor(tensor, path.parent)]
@@ -35,6 +30,16 @@ def capture_onnx_file(path: Path, request: Request) -> Capture:
         raise MccError(problems)
     keep_external(model)
     return capture_model(model, request, path.name)
+
+
+def external_files(path: Path) -> set[Path]:
+    """Return the files beside an ONNX file that its constants lie in, whether they exist or not.
+
+    Raises:
+        MccError: `file-damaged`.
+    """
+    outside = [it for it in tensors_of(_load(path)) if isinstance(it, ir.ExternalTensor)]
+    return {path.parent / str(cast(Any, it).location) for it in outside}
 
 
 def tensors_of(model: ir.Model) -> Iterator[ir.TensorProtocol]:
@@ -75,6 +80,15 @@ def keep_external(model: ir.Model) -> None:
                 inner = attribute.value
                 copy = ir.Tensor(inner.numpy(), inner.dtype, name=inner.name)
                 node.attributes[name] = ir.AttrTensor(name, copy)
+
+
+def _load(path: Path) -> ir.Model:
+    try:
+        with quiet():
+            return cast(Any, ir).load(path)
+    except Exception as problem:
+        text = f"`{path.name}` is no ONNX model, or is cut off: {_short(problem)}"
+        raise error("file-damaged", text, "fetch or save it again") from problem
 
 
 def _check_external(tensor: ir.ExternalTensor, folder: Path) -> list[Diagnostic]:

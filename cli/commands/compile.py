@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from mcc.cli.arguments import check_output, pairs, shapes
+from mcc.cli.arguments import check_output, pairs, refuse_replacing, shapes
 from mcc.cli.console import (
     engineering,
     json_option,
@@ -72,7 +72,10 @@ def command(model: Path, as_json: bool, **options: Any) -> None:
     output = options["output"] or Path(model.with_suffix(".mcc").name)
     check_output(output, model, options["calibration"])
     pipeline = parse_passes(options["passes"])
-    _check_names(options["print_after"], [item.name for item in pipeline])
+    names = [item.name for item in pipeline]
+    _check_names(options["print_after"], names)
+    dumps = _dumps(options["dump_dir"], names)
+    _check_outputs(output, dumps, _sources(model, options))
     given = shapes(options["inputs"])
     arrays = _arrays(options["calibration"])
     steps: list[Step] = []
@@ -88,7 +91,7 @@ def command(model: Path, as_json: bool, **options: Any) -> None:
             input_shapes=given,
             module_factory=options["module"],
             trust_pickle=options["trust_pickle"],
-            hook=_hook(steps, options["print_after"], options["dump_dir"]),
+            hook=_hook(steps, options["print_after"], dumps),
             progress=progress,
         )
         progress("writing")
@@ -98,6 +101,28 @@ def command(model: Path, as_json: bool, **options: Any) -> None:
         _print_times(steps)
     summary = _summary(program, output)
     print_json(summary) if as_json else print_tables(_table(summary))
+
+
+def _sources(model: Path, options: Mapping[str, Any]) -> list[Path | None]:
+    """Return every file that the command reads."""
+    from mcc.backends.crossbar import targets
+    from mcc.frontend.files import files_of
+
+    return [*sorted(files_of(model)), *targets.files(options["target"]), options["calibration"]]
+
+
+def _dumps(folder: Path | None, names: Sequence[str]) -> list[Path]:
+    """Return the files of the networks after these passes."""
+    if folder is None:
+        return []
+    return [folder / f"{index:02}{INFIX}{name}.onnx" for index, name in enumerate(names)]
+
+
+def _check_outputs(output: Path, dumps: Sequence[Path], sources: Sequence[Path | None]) -> None:
+    """Refuse to write over what the command reads, or one result over another."""
+    check_output(output, *sources)
+    for dump in dumps:
+        refuse_replacing(dump, (*sources, output), "name another folder: `--dump-dir FOLDER`")
 
 
 def _check_names(names: Sequence[str], known: Sequence[str]) -> None:
@@ -136,7 +161,7 @@ def _examples(model: Path, arrays: Mapping[str, Array] | None) -> dict[str, Any]
     return {"example_inputs" if isinstance(given, tuple) else "kwargs": given}
 
 
-def _hook(steps: list[Step], print_after: Sequence[str], folder: Path | None) -> Hook:
+def _hook(steps: list[Step], print_after: Sequence[str], dumps: Sequence[Path]) -> Hook:
     """Return what is called after each pass: it notes, prints and dumps as the user asked."""
     from mcc.ir.network import to_bytes, to_text
 
@@ -144,10 +169,9 @@ def _hook(steps: list[Step], print_after: Sequence[str], folder: Path | None) ->
         steps.append(step)
         if step.item.name in print_after:
             click.echo(f"# after {step.item.name}\n{to_text(step.network)}", err=True)
-        if folder is not None:
-            make_folder(folder)
-            name = f"{step.index:02}{INFIX}{step.item.name}.onnx"
-            write_file(folder / name, (to_bytes(step.network),))
+        if dumps:
+            make_folder(dumps[0].parent)
+            write_file(dumps[step.index], (to_bytes(step.network),))
 
     return hook
 

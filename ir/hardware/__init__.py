@@ -1,5 +1,6 @@
 """The hardware language: what a target is, how its file is read, how its cells hold weights."""
 
+from mcc.ir.hardware.loading import files_of as files_of
 from mcc.ir.hardware.loading import load_target as load_target
 from mcc.ir.hardware.quantities import Kind as Kind
 from mcc.ir.hardware.quantities import Quantity as Quantity

@@ -57,6 +57,15 @@ def load_target(
     return build(name, " ".join(description.split()), quantities, places, tuple(findings))
 
 
+def files_of(path: str | Path, library: Sequence[Path] = ()) -> list[Path]:
+    """Return a target file and those that it extends.
+
+    Raises:
+        MccError: One of them cannot be read.
+    """
+    return [document.path for document in _chain(Path(path), library)]
+
+
 def _missing(chain: Sequence[Document], found: set[str]) -> list[Diagnostic]:
     place = Location(str(chain[0].path), 1)
     tried = {path for document in chain for path in document.tried}

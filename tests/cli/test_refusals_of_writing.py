@@ -12,8 +12,10 @@ import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
+import onnx
 import pytest
 
 from tests.cli.runner import Shell, contents, diagnostics
@@ -67,6 +69,30 @@ def test_nothing_is_replaced_that_a_command_reads(shell: Shell) -> None:
         said = shell.refusal(*arguments)
         assert said.code == "usage"
         assert "would replace" in said.message
+
+
+def test_nothing_is_replaced_that_a_network_or_a_target_is_read_from(shell: Shell) -> None:
+    save: Any = cast(Any, onnx).save
+    save(linear(), "net.onnx", save_as_external_data=True, location="w.bin", size_threshold=0)
+    Path("base.yaml").write_text(shell.succeed("targets", "show", "rram40nm"))
+    Path("my.yaml").write_text("name: my\ndescription: mine\nextends: base\n")
+    Path("dump").mkdir()
+    Path("net.onnx").rename("dump/00-after-canonicalize.onnx")
+    Path("w.bin").rename("dump/w.bin")
+    compiling = ("compile", "dump/00-after-canonicalize.onnx", "--target", "my.yaml")
+    for arguments in (
+        ("-o", "dump/w.bin"),
+        ("-o", "my.yaml"),
+        ("-o", "base.yaml"),
+        ("-o", "new.mcc", "--dump-dir", "dump"),
+        ("-o", "new/02-after-place.onnx", "--dump-dir", "new/../new"),
+    ):
+        Path("new").mkdir(exist_ok=True)
+        said = shell.refusal(*compiling, *arguments)
+        assert said.code == "usage"
+        assert "would replace" in said.message
+        assert arguments[-2] in said.help
+    shell.succeed(*compiling, "-o", "new.mcc", "--dump-dir", "new")
 
 
 def test_networks_of_passes_need_a_folder(shell: Shell) -> None:

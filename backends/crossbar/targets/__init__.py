@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mcc.ir.diagnostics import error, nearest
-from mcc.ir.hardware import Target, load_target
+from mcc.ir.hardware import Target, files_of, load_target
 
 FOLDER = Path(__file__).parent
 
@@ -33,6 +33,19 @@ def load(name_or_path: str | Path, overrides: Mapping[str, str] | None = None) -
     Raises:
         MccError: Nothing is found there, or the target is wrong.
     """
+    return load_target(_place(name_or_path), overrides, library=(FOLDER,))
+
+
+def files(name_or_path: str | Path) -> list[Path]:
+    """Return the file of a target and those that it extends.
+
+    Raises:
+        MccError: Nothing is found there.
+    """
+    return files_of(_place(name_or_path), library=(FOLDER,))
+
+
+def _place(name_or_path: str | Path) -> Path:
     text = str(name_or_path)
     is_file = isinstance(name_or_path, Path) or "/" in text or text.endswith((".yaml", ".yml"))
-    return load_target(Path(text) if is_file else path(text), overrides, library=(FOLDER,))
+    return Path(text) if is_file else path(text)
