@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mcc.passes.arguments import format_pass, parse_pipeline
+from mcc.passes.arguments import WHOLE, format_pass, parse_pipeline
 from mcc.passes.base import Pass, PassContext
 from mcc.passes.pipeline import Hook, Outcome, Step, certify, run_pipeline
 
@@ -60,4 +60,4 @@ PASSES: dict[str, Callable[[], type[Pass]]] = {
 
 def parse_passes(text: str) -> list[Pass]:
     """Read a pipeline string; `default` stands for `DEFAULT_PIPELINE`."""
-    return parse_pipeline(DEFAULT_PIPELINE if text.strip() == "default" else text, PASSES)
+    return parse_pipeline(DEFAULT_PIPELINE if text.strip() == WHOLE else text, PASSES)

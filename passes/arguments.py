@@ -14,6 +14,9 @@ from typing import Any
 from mcc.ir.diagnostics import MccError, error, nearest
 from mcc.passes.base import Pass
 
+WHOLE = "default"
+"""What stands for all passes in their usual order."""
+
 _ITEM = re.compile(r"\s*([\w-]+)\s*(?:\{([^{}]*)\})?\s*(,|$)")
 _OPTION = re.compile(r"\s*([\w-]+)\s*=\s*([^\s,=]+)\s*,?")
 
@@ -57,9 +60,16 @@ def format_pass(item: Pass) -> str:
 
 
 def _parse_pass(name: str, text: str, known: Mapping[str, Callable[[], type[Pass]]]) -> Pass:
+    if name == WHOLE:
+        text = f"`{WHOLE}` is a whole pipeline and no pass of one"
+        raise error("unknown-pass", text, "write it alone, or the passes that `mcc passes` lists")
     if name not in known:
         raise error("unknown-pass", f"there is no pass `{name}`", nearest(name, known))
     kind = known[name]()
+    return kind(**_parse_options(name, kind, text))
+
+
+def _parse_options(name: str, kind: type[Pass], text: str) -> dict[str, Any]:
     options = {option.name for option in dataclasses.fields(kind)}
     hints = typing.get_type_hints(kind)
     values: dict[str, Any] = {}
@@ -73,8 +83,11 @@ def _parse_pass(name: str, text: str, known: Mapping[str, Callable[[], type[Pass
         if key not in options:
             help = nearest(key, options) if options else f"`{name}` has no options"
             raise error("unknown-option", f"pass `{name}` has no option `{option[1]}`", help)
+        if key in values:
+            text = f"pass `{name}` is given its option `{option[1]}` twice"
+            raise error("option-value", text, "give it once")
         values[key] = _parse_value(f"{name}.{key}", hints[key], option[2])
-    return kind(**values)
+    return values
 
 
 def _parse_value(path: str, kind: Any, text: str) -> Any:
