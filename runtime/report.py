@@ -17,11 +17,12 @@ from mcc.ir.hardware.derived import (
 )
 from mcc.ir.network.location import location_of
 from mcc.ir.network.placement import placement_of
-from mcc.ir.program import Events, Program, trip_counts
+from mcc.ir.program import Program, trip_counts
 from mcc.ir.program.instructions import ProgramMacro
+from mcc.runtime.attribution import Charge, charges
 from mcc.runtime.costs import Costs
 from mcc.runtime.cycles import bound
-from mcc.runtime.energy import HOST, dynamic_joules
+from mcc.runtime.energy import HOST
 from mcc.runtime.utilisation import business, occupancy
 
 
@@ -160,11 +161,12 @@ def _sizes(program: Program) -> dict[str, Any]:
 
 def _operators(program: Program, costs: Costs, network: ir.Model) -> list[dict[str, Any]]:
     """Return where every node of the network went, and what its instructions cost."""
-    events, busy = _events_by_node(program), _busy_by_node(program, costs)
+    found = charges(program, costs.timing, network)
     rows: list[dict[str, Any]] = []
     for node in network.graph:
         placement, name = placement_of(node), node.name or ""
-        joules = dynamic_joules(events.get(name, Events()), program.target).total
+        charge = found.get(name, Charge())
+        origin = _estimate(charge.host_graph is not None)
         row: dict[str, Any] = {
             "node": name,
             "operator": f"{node.domain}.{node.op_type}".lstrip("."),
@@ -172,27 +174,11 @@ def _operators(program: Program, costs: Costs, network: ir.Model) -> list[dict[s
             "rule": placement.rule if placement else "",
             "measured": placement.measured if placement else "",
             "location": str(location_of(node)),
-            "joules": number(joules, "J", Origin.SIMULATED),
+            "joules": number(charge.joules, "J", origin),
         }
+        if charge.host_graph is not None:
+            row["host_graph"] = charge.host_graph
         if len(costs.timing.records):
-            row["busy_cycles"] = number(busy.get(name, 0), "cycle", Origin.SIMULATED)
+            row["busy_cycles"] = number(charge.busy_cycles, "cycle", origin)
         rows.append(row)
     return rows
-
-
-def _events_by_node(program: Program) -> dict[str, Events]:
-    found: dict[str, Events] = {}
-    for core, instructions in enumerate(program.cores):
-        context = program.context(core)
-        for index, trips in enumerate(trip_counts(instructions)):
-            node = program.node(core, index)
-            events = instructions[index].events(context) * trips
-            found[node] = found.get(node, Events()) + events
-    return found
-
-
-def _busy_by_node(program: Program, costs: Costs) -> dict[str, int]:
-    found = Counter[str]()
-    for core, index, start, end in map(tuple, costs.timing.records.tolist()):
-        found[program.node(core, index)] += end - start
-    return found

@@ -21,7 +21,7 @@ from mcc.ir.program.instructions import Copy, Load
 @final
 @dataclass(frozen=True)
 class Duplicate(Head):
-    """A copy of a tensor that lies strided."""
+    """A copy of a tensor that lies strided; it works for the node that made the tensor so."""
 
     value: ir.Value
     source: View
@@ -33,6 +33,9 @@ class Duplicate(Head):
 
     def write(self, writer: Writer) -> dict[ir.Value, Local]:
         """Load the current strip."""
+        maker = self.value.producer()
+        assert maker is not None, f"{self.value.name} is contiguous"
+        writer.node = maker.name or ""
         parts = tuple(Tied(dim, Axis(size)) for dim, size in enumerate(self.source.shape))
         return {self.value: Window("copied", self.source, parts).load(writer)}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
@@ -10,8 +9,9 @@ from typing import final
 import onnx_ir as ir
 
 from mcc.backends.onnx.partition import bodies, read_values
+from mcc.ir.network.effort import operations
 from mcc.ir.network.operators import attach_functions
-from mcc.ir.network.values import Network, is_constant, static_shape
+from mcc.ir.network.values import Network, is_constant
 
 
 @final
@@ -82,21 +82,3 @@ def _with_bodies(nodes: Sequence[ir.Node]) -> set[ir.Node]:
         for body in bodies(node):
             found |= _with_bodies(list(body))
     return found
-
-
-def operations(node: ir.Node) -> int:
-    """Estimate the arithmetic operations of a node from its shapes."""
-    result = sum(math.prod(static_shape(value) or ()) for value in node.outputs)
-    shapes = [static_shape(value) or () if value is not None else () for value in node.inputs]
-    match node.op_type:
-        case "MatMul" | "Gemm" | "Linear" | "IntegerLinear" | "MatMulInteger":
-            return 2 * result * (shapes[0][-1] if shapes[0] else 1)
-        case "Conv" | "IntegerConv" | "ConvInteger":
-            return 2 * result * math.prod(shapes[1][1:])
-        case "ConvTranspose":
-            return 2 * math.prod(shapes[0]) * math.prod(shapes[1][1:])
-        case "LSTM" | "GRU" | "RNN":
-            steps = math.prod(shapes[0][:-1])
-            return 2 * steps * (math.prod(shapes[1][1:]) + math.prod(shapes[2][1:]))
-        case _:
-            return result

@@ -60,7 +60,7 @@ def report_tables(report: Mapping[str, Any]) -> list[Table]:
         make_table("time busy", ("", ">parts", ">mean", ">most", "busiest"), _busy(report)),
         make_table("programming", COLUMNS, programming),
         make_table("area", COLUMNS, area),
-        make_table("operators", ("operator", "node", "unit", ">busy cycles", ">energy"),
+        make_table("operators", ("operator", "node", "unit", ">busy cycles", ">energy", ""),
                    map(_operator, report["operators"])),
     ]  # fmt: skip
 
@@ -89,12 +89,13 @@ def _busy(report: Mapping[str, Any]) -> list[tuple[str, str, str, str, str]]:
     ]
 
 
-def _operator(row: Mapping[str, Any]) -> tuple[str, str, str, str, str]:
-    busy = row.get("busy_cycles")
+def _operator(row: Mapping[str, Any]) -> tuple[str, str, str, str, str, str]:
+    busy, joules = row.get("busy_cycles"), row["joules"]
     return (
         row["operator"],
         row["node"],
-        row["unit"],
+        f"host, call {row['host_graph']}" if "host_graph" in row else row["unit"],
         f"{busy['value']:,}" if busy else "",
-        engineering(row["joules"]["value"], "J"),
+        engineering(joules["value"], "J"),
+        joules["origin"],
     )
