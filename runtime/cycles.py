@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 
 from mcc.ir.diagnostics import error
 from mcc.ir.program.program import Program
-from mcc.ir.program.topology import topology
-from mcc.ir.program.units import Unit
 
 FIXED_UNITS = 3
 """Units of a core besides its macros."""
@@ -33,32 +31,9 @@ class Cycles:
     unit, sorted (instructions, 4); empty unless asked for."""
 
 
-@final
-@dataclass(frozen=True)
-class Bound:
-    """The least cycles that the busiest part needs for what it did."""
-
-    cycles: int
-    name: str
-    """The part: `core3.v`, `core0.a2`, `core1.memory`, `buffer`, `host`, a link."""
-
-
 def units_per_core(program: Program) -> int:
     """Return the number of units of a core."""
     return FIXED_UNITS + program.target.core.macros
-
-
-def bound(result: Cycles, program: Program) -> Bound:
-    """Return the least cycles that any clock could reach with the same busy cycles."""
-    resources = topology(program.target)
-    unit = int(np.argmax(result.unit_busy))
-    core, code = divmod(unit, units_per_core(program))
-    capacities = np.array([resources.capacity(index) for index in range(resources.count)])
-    needed = -(-result.resource_busy // capacities)
-    resource = int(np.argmax(needed))
-    if needed[resource] > result.unit_busy[unit]:
-        return Bound(int(needed[resource]), resources.name(resource))
-    return Bound(int(result.unit_busy[unit]), f"core{core}.{Unit.of(code)}")
 
 
 def sort_records(records: NDArray[np.int64]) -> NDArray[np.int64]:

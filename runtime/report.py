@@ -21,8 +21,8 @@ from mcc.ir.program import Program, trip_counts
 from mcc.ir.program.instructions import ProgramMacro
 from mcc.runtime.attribution import Charge, charges
 from mcc.runtime.costs import Costs
-from mcc.runtime.cycles import bound
 from mcc.runtime.energy import HOST
+from mcc.runtime.least import bound
 from mcc.runtime.utilisation import business, occupancy
 
 
@@ -65,12 +65,12 @@ def number(value: float, unit: str, origin: Origin) -> dict[str, Any]:
 
 def _time(program: Program, costs: Costs) -> dict[str, Any]:
     origin = Origin.ESTIMATE if program.host_calls else Origin.SIMULATED
-    least = bound(costs.timing, program)
+    least = bound(program)
     return {
         "cycles": number(costs.cycles, "cycle", origin),
         "seconds": number(costs.seconds, "s", origin),
         "samples_per_second": number(1 / costs.seconds, "1/s", origin),
-        "bound": number(least.cycles, "cycle", origin) | {"part": least.name},
+        "bound": number(least.cycles, "cycle", origin) | {"part": least.part},
         "above_bound": number(costs.cycles / max(least.cycles, 1), "1", origin),
     }
 
