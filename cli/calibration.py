@@ -10,6 +10,7 @@ from mcc.cli.arrays import in_order, read_arrays
 from mcc.ir.diagnostics import MccError, error
 from mcc.ir.network import Feeds
 from mcc.ir.signature import Signature
+from mcc.ir.structure import leaves_of
 from mcc.ir.tensors import Array, to_array
 
 
@@ -72,17 +73,20 @@ def feeds_of(signature: Signature, batch: Any) -> dict[str, Array]:
     Raises:
         MccError: What `Signature` refuses.
     """
+    signature = signature.tensors_only()
     if isinstance(batch, Mapping):
         batch = in_order(cast("Mapping[str, Any]", batch))
     if isinstance(batch, Mapping):
         named = cast("Mapping[str, Any]", batch)
         arrays = {name: to_array(value) for name, value in named.items()}
-        if set(named) & {leaf.name for leaf in signature.input_leaves}:
+        arguments = {item.name for item in signature.parameters}
+        leaves = {leaf.name for leaf in signature.input_leaves}
+        if set(named) & leaves and not set(named) <= arguments:
             return signature.check_feeds({k: v for k, v in arrays.items() if v is not None})
         return signature.flatten_inputs((), named)
     if isinstance(batch, (tuple, list)):
         items = cast("Sequence[Any]", batch)
-        if len(items) > (most := _positional(signature)):
+        if len(items) > (most := sum(item.positional for item in signature.parameters)):
             text = f"a batch holds {len(items)} items, the network takes {most} by position"
             help = "give inputs only, without labels: `[(x,) for x, label in batches]`"
             raise error("input-unknown", text, help)
@@ -110,8 +114,10 @@ def _no_sample() -> MccError:
     )
 
 
-def _positional(signature: Signature) -> int:
-    return sum(item.positional for item in signature.parameters)
+def _takes_several(signature: Signature) -> bool:
+    """Tell whether more than one argument with tensors may be given by position."""
+    found = [any(leaves_of(item.structure)) for item in signature.parameters if item.positional]
+    return sum(found) > 1
 
 
 def _batches(signature: Signature, calibration: Any) -> Iterable[Any]:
@@ -122,7 +128,7 @@ def _batches(signature: Signature, calibration: Any) -> Iterable[Any]:
     if not hasattr(calibration, "__iter__") and not hasattr(calibration, "__getitem__"):
         text = f"calibration is {type(calibration).__name__}"
         raise error("option-value", text, "give an array, batches of arrays, or an `.npz` path")
-    if isinstance(calibration, tuple) and _positional(signature) > 1:
+    if isinstance(calibration, tuple) and _takes_several(signature):
         items = cast("tuple[Any, ...]", calibration)
         if items and to_array(items[0]) is not None:
             return (items,)

@@ -14,7 +14,7 @@ from mcc.frontend.names import distinct
 from mcc.frontend.torch_structure import describe
 from mcc.ir.diagnostics import Diagnostic, MccError, error, nearest
 from mcc.ir.signature import Parameter
-from mcc.ir.structure import Leaf, leaves_of, map_leaves
+from mcc.ir.structure import Leaf, Plain, leaves_of, map_leaves
 from mcc.ir.tensors import Array, to_array, type_name
 
 
@@ -69,12 +69,18 @@ def bind(
         raise error("example-inputs", text, "give the arguments of one call") from problem
     found: list[torch.Tensor] = []
     shown = dict(names or {})
+    arguments = list(_named(bound))
     described = tuple(
-        Parameter(called, describe(value, called, "input-unsupported", found), positional)
-        for name, value, positional in _named(bound)
+        Parameter(
+            name=called,
+            structure=describe(value, called, "input-unsupported", found),
+            positional=positional,
+            optional=_is_default(signature, name, value),
+        )
+        for name, value, positional in arguments
         for called in [shown.get(name, name)]
     )
-    ordered = {name: kwargs[name] for name, _, _ in _named(bound) if name in kwargs}
+    ordered = {name: kwargs[name] for name, _, _ in arguments if name in kwargs}
     values, spec = pytree.tree_flatten((args, ordered))
     call = Call(tuple(values), spec, _named_apart(described))
     if [id(tensor) for tensor in call.tensors] != [id(tensor) for tensor in found]:
@@ -122,13 +128,16 @@ def resize(call: Call, inputs: Sequence[Array]) -> tuple[Parameter, ...]:
 
 
 def _named(bound: inspect.BoundArguments) -> Iterator[tuple[str, Any, bool]]:
-    """Name every argument; positional while none before it was left out."""
+    """Name every argument; one that was left out has its default, where that is a plain value.
+
+    They are positional while none before them is without a value.
+    """
     contiguous = True
     for name, parameter in bound.signature.parameters.items():
-        if name not in bound.arguments:
+        if name not in bound.arguments and not isinstance(parameter.default, Plain):
             contiguous = contiguous and parameter.kind is parameter.VAR_POSITIONAL
             continue
-        value = bound.arguments[name]
+        value: Any = bound.arguments.get(name, cast(Any, parameter).default)
         if parameter.kind is parameter.VAR_POSITIONAL:
             for index, item in enumerate(value):
                 yield f"{name}.{index}", item, contiguous
@@ -138,6 +147,14 @@ def _named(bound: inspect.BoundArguments) -> Iterator[tuple[str, Any, bool]]:
         else:
             keyword = parameter.kind is parameter.KEYWORD_ONLY
             yield name, value, contiguous and not keyword
+
+
+def _is_default(signature: inspect.Signature, name: str, value: Any) -> bool:
+    """Tell whether a module that is called without the argument takes the same plain value."""
+    parameter = signature.parameters.get(name)
+    if parameter is None or not isinstance(value, Plain):
+        return False
+    return type(parameter.default) is type(value) and parameter.default == value
 
 
 def to_tensor(array: Array) -> torch.Tensor:

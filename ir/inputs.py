@@ -8,7 +8,7 @@ from typing import Any, cast
 import numpy as np
 
 from mcc.ir.diagnostics import Diagnostic, nearest
-from mcc.ir.structure import Constant, Group, GroupKind, Leaf, Structure
+from mcc.ir.structure import Constant, Group, GroupKind, Leaf, Plain, Structure
 from mcc.ir.tensors import Array, to_array, type_name
 
 
@@ -85,7 +85,8 @@ def collect(
             feeds[structure.name] = array
     elif isinstance(structure, Constant):
         if type(value) is not type(structure.value) or value != structure.value:
-            text = f"input `{path}` was {structure.value!r} at capture and is {value!r} now"
+            now = repr(value) if isinstance(value, Plain) else type(value).__name__
+            text = f"input `{path}` was {structure.value!r} at capture and is {now} now"
             help = "a value that is no tensor is part of the network: compile again with it"
             problems.append(Diagnostic("input-value", text, help))
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, final
 
 import numpy as np
@@ -24,11 +24,14 @@ from mcc.ir.tensors import Array
 @final
 @dataclass(frozen=True)
 class Parameter:
-    """One argument of the network; `positional` where it may be given without its name."""
+    """One argument of the network."""
 
     name: str
     structure: Structure
     positional: bool = True
+    """Whether it may be given without its name."""
+    optional: bool = False
+    """Whether it may be left out: the module would take the value that it had at capture."""
 
 
 @final
@@ -61,6 +64,7 @@ class Signature:
                 "name": item.name,
                 "structure": structure_to_dict(item.structure),
                 "positional": item.positional,
+                "optional": item.optional,
             }
             for item in self.parameters
         ]
@@ -71,7 +75,12 @@ class Signature:
     def from_dict(cls, data: Mapping[str, Any]) -> Signature:
         """Read what `to_dict` wrote."""
         parameters = tuple(
-            Parameter(item["name"], structure_from_dict(item["structure"]), item["positional"])
+            Parameter(
+                name=item["name"],
+                structure=structure_from_dict(item["structure"]),
+                positional=item["positional"],
+                optional=item["optional"],
+            )
             for item in data["parameters"]
         )
         return cls(parameters, structure_from_dict(data["outputs"]), data["samples"])
@@ -88,11 +97,20 @@ class Signature:
         for item in self.parameters:
             if item.name in given:
                 collect(item.structure, given[item.name], item.name, feeds, problems)
-            elif _needs_value(item.structure):
+            elif not item.optional:
                 problems.append(missing(item.name))
         if problems:
             raise MccError(problems)
         return self.check_feeds(feeds)
+
+    def tensors_only(self) -> Signature:
+        """Return it for data that hold tensors only: what is no tensor may be left out."""
+        plain = [not any(leaves_of(item.structure)) for item in self.parameters]
+        parameters = [
+            replace(item, optional=item.optional or without)
+            for item, without in zip(self.parameters, plain, strict=True)
+        ]
+        return replace(self, parameters=tuple(parameters))
 
     def check_feeds(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """Check tensors that are given by the names of the leaves, and put them in order.
@@ -139,7 +157,3 @@ class Signature:
             else:
                 given[name] = value
         return given
-
-
-def _needs_value(structure: Structure) -> bool:
-    return any(True for _ in leaves_of(structure))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -53,6 +54,36 @@ def test_a_tuple_of_arrays_is_one_batch_of_several_inputs() -> None:
         for form in ((X, X), [(X, X)], {"x": X, "y": X}, ((X[:4], X[:4]), (X[4:], X[4:])))
     ]
     assert same(*programs)
+
+
+class Nested(nn.Module):
+    """Takes a dict, a tensor and a number."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(8, 4)
+
+    def forward(
+        self, data: dict[str, torch.Tensor], scale: torch.Tensor, factor: float = 1.0
+    ) -> torch.Tensor:
+        return self.layer(data["x"]) * scale * factor
+
+
+def test_a_batch_names_arguments_or_tensors_and_may_leave_out_what_is_none() -> None:
+    manual_seed(0)
+    module, scale = Nested(), X[:, :1]
+    example = ({"x": X[:2]}, scale[:2], 0.5)
+    batches: list[Any] = [
+        {"data": {"x": X}, "scale": scale},
+        {"data.x": X, "scale": scale},
+        ({"x": X}, scale, 0.5),
+    ]
+    programs = [mcc.compile(module, example, calibration=[batch]) for batch in batches]
+    assert same(*programs)
+    run = mcc.Machine(programs[0], "exact")
+    assert np.array_equal(run({"x": X}, scale, 0.5), run({"x": X}, scale=scale, factor=0.5))
+    with pytest.raises(mcc.MccError, match="input `factor` is not given"):
+        run({"x": X}, scale)
 
 
 @pytest.mark.parametrize(

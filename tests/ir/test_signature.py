@@ -17,7 +17,7 @@ SIGNATURE = Signature(
     (
         Parameter("x", IMAGE),
         Parameter("more", Group(GroupKind.DICT, (TOKENS, Constant(2)), ("ids", "k"))),
-        Parameter("flag", Constant(True), positional=False),
+        Parameter("flag", Constant(True), positional=False, optional=True),
     ),
     Group(
         GroupKind.NAMED_TUPLE,
@@ -56,7 +56,15 @@ def test_positional_inputs_may_be_named() -> None:
     assert list(feeds) == ["x", "more.ids"]
 
 
-def test_constants_may_be_left_out_but_not_changed() -> None:
+def test_what_is_no_tensor_may_be_left_out_where_the_module_would_take_the_same() -> None:
+    scaled = Signature((Parameter("x", IMAGE), Parameter("k", Constant(0.5))), IMAGE, samples=True)
+    assert codes_of(X, signature=scaled) == ["input-missing"]
+    assert list(scaled.flatten_inputs((X, 0.5), {})) == ["x"]
+    assert list(scaled.tensors_only().flatten_inputs((X,), {})) == ["x"]
+    assert list(SIGNATURE.flatten_inputs((X, {"ids": IDS, "k": 2}), {})) == ["x", "more.ids"]
+
+
+def test_what_is_no_tensor_may_not_change() -> None:
     assert codes_of(X, {"ids": IDS, "k": 3}, flag=False) == ["input-value", "input-value"]
 
 
