@@ -25,7 +25,7 @@ from mcc.ir.network import (
     outputs_of,
     static_shape,
 )
-from mcc.ir.network.certificate import Allowances, Outputs
+from mcc.ir.network.certificate import Allowances, Outputs, largest_change
 from mcc.passes.attributes import operand
 
 _STEPS = 4
@@ -98,16 +98,9 @@ def allowances(
 
 
 def _moved(old: dict[str, Array] | None, new: dict[str, Array] | None, name: str) -> float:
-    if old is None or new is None or name not in old or old[name].shape != new[name].shape:
+    if old is None or new is None or name not in old or name not in new:
         return math.inf
-    first, second = old[name], new[name]
-    if not np.issubdtype(first.dtype, np.floating):
-        return 0.0 if np.array_equal(first, second) else math.inf
-    finite = np.isfinite(first)
-    if not np.array_equal(first[~finite], second[~finite], equal_nan=True):
-        return math.inf
-    change = np.abs(first[finite].astype(np.float64) - second[finite])
-    return float(change.max(initial=0.0)) if np.isfinite(change).all() else math.inf
+    return largest_change(old[name], new[name])
 
 
 def _shake_constants(network: Network, generator: np.random.Generator) -> None:

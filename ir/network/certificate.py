@@ -147,12 +147,14 @@ def judge_rounding(
     """Hold the change of each output on each input against what rounding explains there.
 
     The certificate shows the worst case, change and allowance both over the largest magnitude of
-    that output on all inputs. Where rounding explains any change, the input tells nothing of that
-    output; the detail counts these.
+    that output on all inputs; of integers, both are elements that differ, over all elements.
+    Where rounding explains any change, the input tells nothing of that output; the detail counts
+    these. An output that changes and of which no input tells anything is not proved.
     """
     sizes = _sizes(before)
     run = {"calibration": 0, "random": 0, "extreme": 0}
     worst, measured, bound, detail, free = -1.0, 0.0, 0.0, "", 0
+    changed, told = set[str](), set[str]()
     for (kind, _), old, new, limits in zip(evidence, before, after, allowed, strict=True):
         if old is None:
             continue
@@ -161,8 +163,10 @@ def judge_rounding(
             worst, measured, bound, detail = math.inf, math.inf, 0.0, f"all on {kind} inputs"
             continue
         for name, limit in limits.items():
-            error = _error(old[name], new[name], kind)
+            error = largest_change(old[name], new[name])
             free += limit == math.inf
+            changed |= {name} if error else set()
+            told |= {name} if limit < math.inf else set()
             share = 0.0 if error == 0 or limit == math.inf else _quotient(error, limit)
             if share > worst:
                 worst, detail = share, f"output `{name}` on {kind} inputs"
@@ -174,20 +178,24 @@ def judge_rounding(
         bound=bound,
         measured=measured,
         inputs=", ".join(f"{count} {kind}" for kind, count in run.items()),
-        passed=worst <= 1,
+        passed=worst <= 1 and changed <= told,
         detail=f"{detail}; rounding decides {free} of {pairs}" if free else detail,
     )
 
 
 def _sizes(outputs: Outputs) -> dict[str, float]:
-    """Return the largest finite magnitude of each output, 1 where there is none."""
+    """Return the largest finite magnitude of each output, of integers the number of elements.
+
+    It is 1 where there is none.
+    """
     found: dict[str, float] = {}
     for item in outputs:
         for name, array in (item or {}).items():
+            size = float(array.size)
             if np.issubdtype(array.dtype, np.floating):
                 kept = np.abs(array[np.isfinite(array)].astype(np.float64))
-                found[name] = max(found.get(name, 0.0), float(kept.max(initial=0.0)))
-            found.setdefault(name, 0.0)
+                size = float(kept.max(initial=0.0))
+            found[name] = max(found.get(name, 0.0), size)
     return {name: size or 1.0 for name, size in found.items()}
 
 
@@ -195,14 +203,17 @@ def _quotient(error: float, limit: float) -> float:
     return error / limit if limit else math.inf
 
 
-def _error(old: Array, new: Array, kind: str) -> float:
-    """Return the largest change; infinity where type, shape or what is not finite differs."""
+def largest_change(old: Array, new: Array) -> float:
+    """Return the largest change of an element; of integers, how many elements differ.
+
+    It is infinite where type, shape or what is not finite differs.
+    """
     if old.shape != new.shape or old.dtype != new.dtype:
         return math.inf
     if not old.size or old.tobytes() == new.tobytes():
         return 0.0
     if not np.issubdtype(old.dtype, np.floating):
-        return _distance(old, new, Contract.BOUNDED, kind)
+        return float(np.count_nonzero(old != new))
     change = _finite_change(old.astype(np.float64), new.astype(np.float64))
     return math.inf if change is None else float(np.abs(change).max(initial=0.0))
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
+import numpy as np
 import onnx_ir as ir
 
 from mcc.ir.diagnostics import Diagnostic, MccError
 from mcc.ir.network.location import location_of
+from mcc.ir.network.matrix import matrix_block
 from mcc.ir.network.operators import (
     DOMAIN,
     OPERATORS,
@@ -105,7 +107,7 @@ def placed(node: ir.Node, view: Operator | None) -> str | None:
 
 
 def crossbar_tiled(node: ir.Node, view: Operator | None) -> str | None:
-    """On crossbars there are integer contractions only, and each has a tiling that covers it."""
+    """On crossbars there are integer contractions only; their tiles hold all of their weights."""
     placement = placement_of(node)
     if placement is None or placement.unit is not Unit.CROSSBAR:
         return None
@@ -115,7 +117,15 @@ def crossbar_tiled(node: ir.Node, view: Operator | None) -> str | None:
     if tiling is None:
         return "there is no tiling"
     rows, cols = matrix_shape(view)
-    return None if tiling.consistent(rows, cols) else f"tiling does not cover {rows} x {cols}"
+    if not tiling.consistent(rows, cols):
+        return f"tiling does not cover {rows} x {cols}"
+    blocks = ((tiling.row_blocks[row], tiling.col_blocks[col]) for row, col in set(tiling.live))
+    held = sum(np.count_nonzero(matrix_block(view, *block)) for block in blocks)
+    weight = constant_of(view.weight)
+    if weight is None:
+        return f"the weight `{view.weight.name}` is computed"
+    lost = np.count_nonzero(weight) - held
+    return f"{lost} weights are in no tile" if lost else None
 
 
 RULES: dict[Stage, tuple[Rule, ...]] = {

@@ -157,6 +157,26 @@ def test_changes_are_held_against_what_rounding_explains(allowed: float, passed:
         assert (certificate.measured, certificate.bound) == (0.5 / 8, allowed / 8)
 
 
+def test_a_change_of_which_no_input_tells_anything_is_not_proved() -> None:
+    evidence = Evidence(calibration=(feeds(1, 4),), extreme=(feeds(0),))
+    before = [{"y": np.array([2.0, 8.0])}, {"y": np.array([0.0, 0.0])}]
+    limits = [{"y": math.inf}, {"y": math.inf}]
+    other = [before[0], {"y": np.array([0.5, 0.0])}]
+    assert judge_rounding(before, before, limits, evidence, "pass").passed
+    assert not judge_rounding(before, other, limits, evidence, "pass").passed
+
+
+@pytest.mark.parametrize(("allowed", "passed"), [(0.0, False), (1.0, False), (2.0, True)])
+def test_integers_may_differ_in_as_many_elements_as_rounding_explains(
+    allowed: float, passed: bool
+) -> None:
+    evidence = Evidence(calibration=(feeds(1, 4),))
+    before, after = [{"y": np.array([3, 1, 2, 7])}], [{"y": np.array([3, 1, 4, 6])}]
+    certificate = judge_rounding(before, after, [{"y": allowed}], evidence, "pass")
+    assert certificate.passed is passed
+    assert (certificate.measured, certificate.bound) == (2 / 4, allowed / 4)
+
+
 def test_exact_tells_negative_zero() -> None:
     def signed(text: str) -> Network:
         return from_text(f"{HEAD} g (float[2,3] x) => (float[2,3] y) {{ {text} }}")
