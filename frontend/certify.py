@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from mcc.frontend.samples import TOLERANCE
-from mcc.ir.diagnostics import MccError, error
+from mcc.ir.diagnostics import error
 from mcc.ir.network import Certificate, Contract, Evidence, Network, ReferenceExecutor, judge
 from mcc.ir.tensors import Array
 
@@ -15,6 +15,7 @@ def certify(
     feeds: Sequence[Mapping[str, Array]],
     expected: Sequence[dict[str, Array]],
     origin: str,
+    help: str,
 ) -> Certificate:
     """Run the network on every example and compare.
 
@@ -23,6 +24,7 @@ def certify(
         feeds: The inputs of each run.
         expected: What the original returned, in the same order.
         origin: What the original is, for the certificate.
+        help: Where to look if the results are not the same.
 
     Raises:
         MccError: `capture-differs` where the results are not the same.
@@ -41,16 +43,10 @@ def certify(
         detail=judged.detail,
     )
     if not certificate.passed:
-        raise differs(certificate, origin)
+        raise error(
+            "capture-differs",
+            f"the captured network differs from {origin} by {certificate.measured:.2g} of the"
+            f" largest value (allowed {certificate.bound:g}): {certificate.detail}",
+            help,
+        )
     return certificate
-
-
-def differs(certificate: Certificate, origin: str) -> MccError:
-    """Say that a captured network computes something else."""
-    return error(
-        "capture-differs",
-        f"the captured network differs from {origin} by {certificate.measured:.2g} of the largest"
-        f" value (allowed {certificate.bound:g}): {certificate.detail}",
-        "look for state kept in Python, tied scores in a top-k, or code that runs differently"
-        " while it is traced",
-    )

@@ -14,16 +14,19 @@ from mcc.frontend.capture import Capture, note
 from mcc.frontend.certify import certify
 from mcc.frontend.onnx_checks import check_model
 from mcc.frontend.onnx_inputs import example_inputs, tensor_types
-from mcc.frontend.onnx_opset import upgrade
-from mcc.frontend.onnx_shapes import dims_of, fix_shapes
+from mcc.frontend.onnx_opset import unconverted, upgrade
+from mcc.frontend.onnx_shapes import dims_of, fix_inputs, fix_shapes
 from mcc.frontend.request import Request
 from mcc.frontend.samples import MOST, common_count, is_per_sample, split
 from mcc.frontend.sources import take_locations
-from mcc.ir.diagnostics import Diagnostic, error
-from mcc.ir.network import ReferenceExecutor, Stage, set_stage, shape_of
+from mcc.ir.diagnostics import Diagnostic, MccError, error
+from mcc.ir.network import DOMAIN, OLDEST_OPSET, ReferenceExecutor, Stage, set_stage, shape_of
 from mcc.ir.signature import Parameter, Signature
 from mcc.ir.structure import Group, GroupKind, Leaf, Structure
 from mcc.ir.tensors import Array
+
+_CONVERTED = f"export at opset {OLDEST_OPSET} or newer, where no operator is converted"
+_UNCONVERTED = "look for an operator that draws random numbers, or that has no fixed result"
 
 
 def capture_onnx(source: onnx.ModelProto | ir.Model, request: Request) -> Capture:
@@ -54,6 +57,9 @@ def capture_model(model: ir.Model, request: Request, file: str) -> Capture:
     check_model(model, file)
     common.TopologicalSortPass()(model)
     common.RemoveInitializersFromInputsPass()(model)
+    imports = model.graph.opset_imports
+    if "ai.onnx" in imports:
+        imports.setdefault("", imports.pop("ai.onnx"))
     types = tensor_types(model.graph.inputs, "input-unsupported")
     examples = example_inputs(model, types, request)
     original = _Original(ReferenceExecutor(model.clone()))
@@ -61,13 +67,21 @@ def capture_model(model: ir.Model, request: Request, file: str) -> Capture:
     samples, found = _samples(original, list(examples.values()), single)
     inputs = list(examples.values())
     runs = split(inputs) if samples else [inputs]
-    opset = model.graph.opset_imports.get("", model.graph.opset_imports.get("ai.onnx", 0))
+    opset = imports.get("", 0)
+    _inline(model)
+    fix_inputs(model, {name: a.shape for name, a in zip(types, runs[0], strict=True)})
     model, more = upgrade(model, file)
     _tidy(model, file)
-    fix_shapes(model, {name: a.shape for name, a in zip(types, runs[0], strict=True)})
     expected = [original.named(run) for run in runs[:MOST]]
     feeds = [dict(zip(types, run, strict=True)) for run in runs]
-    certificate = certify(model, feeds[:MOST], expected, "the model as given")
+    try:
+        fix_shapes(model)
+        help = _CONVERTED if more else _UNCONVERTED
+        certificate = certify(model, feeds[:MOST], expected, "the model as given", help)
+    except MccError as problem:
+        if more and problem.diagnostics[0].code == "reference-failed":
+            raise unconverted(opset, problem.diagnostics[0].message) from problem
+        raise
     return Capture(
         set_stage(model, Stage.CAPTURED),
         _signature(model, types, samples),
@@ -105,12 +119,18 @@ def _samples(
     return False, []
 
 
+def _inline(model: ir.Model) -> None:
+    """Inline the model's own functions, whose operators are of the opset of the network."""
+    if not any(domain != DOMAIN for domain, *_ in model.functions):
+        return
+    for function in model.functions.values():
+        function.opset_imports.update(model.graph.opset_imports)
+    common.InlinePass(criteria=lambda function: function.domain != DOMAIN)(model)
+
+
 def _tidy(model: ir.Model, file: str) -> None:
-    """Name and sort the nodes, and inline the model's own functions."""
+    """Name the nodes, and say where they come from."""
     take_locations(model, "", file)
-    own = [key for key in model.functions if key[0] != "mcc"]
-    if own:
-        common.InlinePass(criteria=lambda function: function.domain != "mcc")(model)
     common.NameFixPass()(model)
     model.producer_version = None
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import importlib
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import onnx
@@ -35,6 +36,7 @@ def check_model(model: ir.Model, file: str) -> None:
         *_no_outputs(model, file),
         *_unknown_operators(model, file),
         *_random_operators(model, file),
+        *_mixed_opsets(model, file),
         *_undefined_values(model.graph, set(), file),
         *_cycle(model.graph, file),
     ]
@@ -81,7 +83,7 @@ def _unknown_operators(model: ir.Model, file: str) -> Iterator[Diagnostic]:
             return
         name = f"{node.domain}::{node.op_type}" if node.domain else node.op_type
         domain = "" if node.domain == "ai.onnx" else node.domain
-        if domain not in _STANDARD or not _has(node.op_type, version, domain):
+        if domain not in _STANDARD or not _known(node.op_type, version, domain):
             text = f"operator `{name}` of opset {version} is unknown"
             help = "export the model with standard operators, or as a function in the model"
             yield Diagnostic("operator-unknown", text, help, Location(file, 0, node.name or ""))
@@ -93,6 +95,17 @@ def _random_operators(model: ir.Model, file: str) -> Iterator[Diagnostic]:
             text = f"`{node.op_type}` draws random numbers, so that two calls do not agree"
             help = "make the random numbers an input of the network"
             yield Diagnostic("random-operator", text, help, Location(file, 0, node.name or ""))
+        if node.domain in ("", "ai.onnx") and node.op_type == "Dropout" and _trains(node):
+            text = "`Dropout` in training mode draws random numbers, so that two calls do not agree"
+            help = "export the model for inference"
+            yield Diagnostic("random-operator", text, help, Location(file, 0, node.name or ""))
+
+
+def _trains(node: ir.Node) -> bool:
+    """Tell whether a dropout may be asked for training."""
+    mode = node.inputs[2] if len(node.inputs) > 2 else None
+    known = None if mode is None else ir.convenience.get_const_tensor(mode)
+    return mode is not None and (known is None or bool(known.numpy()))
 
 
 def _version(model: ir.Model, node: ir.Node) -> int:
@@ -100,16 +113,50 @@ def _version(model: ir.Model, node: ir.Node) -> int:
     return imports.get(node.domain, imports.get("ai.onnx", 1) if not node.domain else 1)
 
 
-def _has(op_type: str, version: int, domain: str) -> bool:
-    try:
-        return not onnx.defs.get_schema(op_type, version, domain).deprecated
-    except onnx.defs.SchemaError:
-        return False
+def _known(op_type: str, version: int, domain: str) -> bool:
+    """Tell whether the standard has an operator, or ONNX Runtime has it in the standard's domain.
+
+    What the standard advises against (`GroupNormalization` of opset 18) ONNX Runtime may run.
+    """
+    if onnx.defs.has(op_type, version, domain):
+        return True
+    runtime: Any = importlib.import_module("onnxruntime.capi.onnxruntime_pybind11_state")
+    versions = [
+        schema.since_version
+        for schema in runtime.get_all_operator_schema()
+        if (schema.name, schema.domain) == (op_type, domain)
+    ]
+    return any(since <= version for since in versions)
 
 
 def _function_nodes(model: ir.Model) -> Iterator[ir.Node]:
     for function in model.functions.values():
         yield from function.all_nodes()
+
+
+def _mixed_opsets(model: ir.Model, file: str) -> Iterator[Diagnostic]:
+    """Find functions of another opset, with an operator that changed between the two.
+
+    The standard reads it at the opset of the function, ONNX Runtime at that of the network.
+    """
+    for function in model.functions.values():
+        inner, outer = (_opset(item.opset_imports) for item in (function, model.graph))
+        for node in function.all_nodes():
+            if node.domain in ("", "ai.onnx") and _since(node, inner) != _since(node, outer):
+                text = f"`{node.op_type}` in function `{function.name}` has opset {inner}, in the"
+                text += f" network it has another meaning or form, at opset {outer}"
+                help = "export the model at one opset"
+                place = Location(file, 0, node.name or "")
+                yield Diagnostic("opset-unsupported", text, help, place)
+
+
+def _since(node: ir.Node, opset: int) -> int:
+    known = onnx.defs.has(node.op_type, opset, "")
+    return onnx.defs.get_schema(node.op_type, opset, "").since_version if known else 0
+
+
+def _opset(imports: Mapping[str, int]) -> int:
+    return imports.get("", imports.get("ai.onnx", 1))
 
 
 def _undefined_values(graph: ir.Graph, outer: set[int], file: str) -> Iterator[Diagnostic]:

@@ -8,11 +8,14 @@ from typing import Any, cast
 import onnx_ir as ir
 
 from mcc.frontend.quiet import quiet
-from mcc.ir.diagnostics import error
-from mcc.ir.network import infer_network, static_shape
+from mcc.ir.diagnostics import Location, MccError, error
+from mcc.ir.network import ReferenceExecutor, infer_network, static_shape
 
 Dims = tuple[int | None, ...]
 """The shape of an input; nothing for a size that is left open."""
+
+_KEEP_SHAPE = frozenset({"MeanVarianceNormalization"})
+"""Operators that give the shape of their input, which neither ONNX nor ONNX Runtime infers."""
 
 
 def dims_of(value: ir.Value) -> Dims:
@@ -21,10 +24,8 @@ def dims_of(value: ir.Value) -> Dims:
     return tuple(dim if isinstance(dim, int) and dim > 0 else None for dim in value.shape)
 
 
-def fix_shapes(model: ir.Model, shapes: Mapping[str, Sequence[int]]) -> None:
-    """Give every input its shape, and every value the shape that follows.
-
-    Sizes that depend on data stay open inside the network, and are refused at its outputs.
+def fix_inputs(model: ir.Model, shapes: Mapping[str, Sequence[int]]) -> None:
+    """Give every input its shape, and forget the open shapes that were declared after it.
 
     Args:
         model: Changed in place.
@@ -37,12 +38,29 @@ def fix_shapes(model: ir.Model, shapes: Mapping[str, Sequence[int]]) -> None:
         if static_shape(value) is None and not value.is_graph_input():
             value.shape = None
     infer_network(model)
-    if any(static_shape(value) is None for node in graph for value in node.outputs):
-        _fold(model)
-    for value in graph.outputs:
+
+
+def fix_shapes(model: ir.Model) -> None:
+    """Give every value the shape that follows from those of the inputs.
+
+    Sizes that depend on data stay open inside the network, and are refused at its outputs.
+
+    Raises:
+        MccError: The size of an output is open.
+    """
+    infer_network(model)
+    for step in (_fold, _ask_runtime, _fold):
+        if _open(model):
+            step(model)
+    for value in model.graph.outputs:
         if static_shape(value) is None:
-            text = f"output `{value.name}` has a size that depends on the data"
-            raise error("dynamic-shape", text, "leave the operator that makes it out of the model")
+            raise _refused(model, value)
+
+
+def _open(model: ir.Model) -> list[ir.Value]:
+    """List the values without a shape, in the order of their computation."""
+    values = [value for node in model.graph for value in node.outputs if value.name]
+    return [value for value in values if static_shape(value) is None]
 
 
 def _fold(model: ir.Model) -> None:
@@ -52,3 +70,40 @@ def _fold(model: ir.Model) -> None:
 
         cast(Any, optimizer).fold_constants(model, onnx_shape_inference=True)
         infer_network(model)
+
+
+def _ask_runtime(model: ir.Model) -> None:
+    """Take types and shapes from ONNX Runtime, which infers them for its own operators too."""
+    values = _open(model)
+    found = ReferenceExecutor(model, values=[value.name or "" for value in values]).inferred()
+    for value in values:
+        if value.name in found:
+            kind, sizes = found[value.name]
+            value.type, value.shape = ir.TensorType(kind), ir.Shape(sizes)
+        node = value.producer()
+        if node is not None and node.op_type in _KEEP_SHAPE and node.inputs[0] is not None:
+            value.type, value.shape = node.inputs[0].type, node.inputs[0].shape
+    infer_network(model)
+
+
+def _refused(model: ir.Model, output: ir.Value) -> MccError:
+    """Name the first operator whose result has an open size, of those that lead to an output."""
+    before = _leading_to(output)
+    first = next(value for value in (*_open(model), output) if value.producer() in before)
+    node = first.producer()
+    assert node is not None
+    text = f"the size of output `{output.name}` follows from no size of the inputs:"
+    text += f" `{node.op_type}` decides it when it runs"
+    help = "leave it out of the model; where the size is always the same, declare it in the file"
+    return error("dynamic-shape", text, help, Location("", 0, node.name or ""))
+
+
+def _leading_to(value: ir.Value) -> set[ir.Node | None]:
+    found: set[ir.Node | None] = set()
+    waiting = [value.producer()]
+    while waiting:
+        node = waiting.pop()
+        if node is not None and node not in found:
+            found.add(node)
+            waiting += [item.producer() for item in node.inputs if item is not None]
+    return found

@@ -34,6 +34,11 @@ from mcc.ir.tensors import Array
 CALLS = 2
 """Consecutive calls of the module that the network is compared with."""
 
+_HELP = (
+    "look for state kept in Python, tied scores in a top-k, or code that runs differently while it"
+    " is traced"
+)
+
 
 def capture_module(
     module: torch.nn.Module,
@@ -183,7 +188,7 @@ def _convert(
         fresh = program if reusable and not failures else work.export(shown)
         try:
             network = _finish(convert(fresh, opset), work, signature)
-            certificate = certify(network, feeds, expected, "eager execution, two calls")
+            certificate = certify(network, feeds, expected, "eager execution, two calls", _HELP)
         except MccError as problem:
             failures.append(problem)
             if _code(problem) == "operator-untranslated":

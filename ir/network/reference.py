@@ -61,6 +61,18 @@ class ReferenceExecutor:
             name: results[name] if name in results else self._passed(name, given) for name in wanted
         }
 
+    def inferred(self) -> dict[str, tuple[ir.DataType, tuple[int, ...]]]:
+        """Return the types and shapes that ONNX Runtime infers for the values asked for.
+
+        Left out are sizes that it leaves open, and scalars, which it tells not from these.
+        """
+        found: dict[str, tuple[ir.DataType, tuple[int, ...]]] = {}
+        for item in self._session.get_outputs():
+            kind = re.fullmatch(r"tensor\((\w+)\)", item.type)
+            if kind and item.shape and all(isinstance(size, int) for size in item.shape):
+                found[item.name] = ir.DataType[kind[1].upper()], tuple(item.shape)
+        return found
+
     def _passed(self, name: str, given: Mapping[str, Array]) -> Array:
         """Return a value that is not computed: an input or a constant."""
         if name in given:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import onnx
+import onnx.checker
 import onnx.helper
 import onnx.shape_inference
 import onnx_ir as ir
@@ -75,7 +76,7 @@ def _inferred(node: ir.Node, opset: int) -> dict[str, onnx.TypeProto]:
         return onnx.shape_inference.infer_node_outputs(
             schema, serde.serialize_node(node), types, data, None, imports
         )
-    except onnx.shape_inference.InferenceError:
+    except (onnx.shape_inference.InferenceError, onnx.checker.ValidationError):
         return {}
 
 
