@@ -10,13 +10,17 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
+from mcc.ir.diagnostics import error
 from mcc.ir.program.instructions import EndLoop, Halt, Instruction, Loop, Post, Recv, Send, Wait
 from mcc.ir.program.instructions.base import Context
-from mcc.ir.program.program import Program
+from mcc.ir.program.program import Program, trip_counts
 from mcc.ir.program.timing import Pipeline, Step
 from mcc.ir.program.topology import topology
 from mcc.runtime import _kernels
 from mcc.runtime.cycles import Cycles, fail_deadlock, sort_records, units_per_core
+
+MOST_RECORDS = 1 << 24
+"""Executed instructions that a trace holds at most; they take some 2 GB of memory."""
 
 
 @final
@@ -111,8 +115,11 @@ def clock(program: Program, trace: bool = False) -> Cycles:
         trace: Whether to record start and end of every executed instruction.
 
     Raises:
-        MccError: `program-deadlock`, naming the cores that wait.
+        MccError: `program-deadlock`, naming the cores that wait; `memory-exhausted` for a trace of
+            more than `MOST_RECORDS`.
     """
+    if trace:
+        _refuse_long(program)
     tables = Tables(units_per_core(program))
     for core, instructions in enumerate(program.cores):
         tables.add_core(program.context(core), instructions)
@@ -137,6 +144,21 @@ def clock(program: Program, trace: bool = False) -> Cycles:
     if cycles < 0:
         fail_deadlock(program, stopped_at.tolist())
     return Cycles(cycles, unit_busy, resource_busy, sort_records(records.reshape(-1, 4)))
+
+
+def _refuse_long(program: Program) -> None:
+    """Refuse to record a program whose loops run very often."""
+    count = sum(
+        trips
+        for core, instructions in enumerate(program.cores)
+        for instruction, trips in zip(instructions, trip_counts(instructions), strict=True)
+        if instruction.unit(program.context(core)) is not None
+    )
+    if count > MOST_RECORDS:
+        text = f"a trace holds at most {MOST_RECORDS:,} instructions, this program runs {count:,}"
+        raise error(
+            "memory-exhausted", text, "run it without a trace, or compile a smaller network"
+        )
 
 
 def _array(values: list[int]) -> NDArray[np.int64]:

@@ -77,6 +77,12 @@ nb::object array_of(std::size_t size, Get get) {
   return nb::cast(nb::ndarray<nb::numpy, Cycle, nb::ndim<1>>(data, {size}, owner));
 }
 
+// Lets Python handle the signals that have come, and raises what the handlers raise.
+void obey_signals() {
+  const nb::gil_scoped_acquire acquire;
+  if (PyErr_CheckSignals() != 0) throw nb::python_error();
+}
+
 nb::tuple run_clock(const Vector& operations, const Vector& operation_offsets,
                     const Vector& wait_offsets, const Vector& wait_units,
                     const Vector& pipeline_counts, const Vector& step_offsets,
@@ -122,7 +128,7 @@ nb::tuple run_clock(const Vector& operations, const Vector& operation_offsets,
   Clock clock(std::move(tables), traced);
   {
     const nb::gil_scoped_release release;
-    clock.run();
+    clock.run(obey_signals);
   }
   const auto& all_units = clock.units();
   const auto& all_resources = clock.resources();

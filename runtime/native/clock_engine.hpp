@@ -18,6 +18,9 @@
 
 namespace mcc {
 
+// Some 10 ms.
+constexpr Cycle kRoundsBetweenPolls = 1 << 14;
+
 struct Loop {
   Index begin;
   Cycle left;
@@ -83,9 +86,12 @@ class Clock {
     }
   }
 
-  // Runs until all cores have halted or nothing can happen any more.
-  void run() {
-    while (!tries_next_.empty() || !events_.empty()) {
+  // Runs until all cores have halted or nothing can happen any more; calls `poll`, which may throw,
+  // once in many cycles.
+  template <typename Poll>
+  void run(Poll poll) {
+    for (Cycle round = 1; !tries_next_.empty() || !events_.empty(); ++round) {
+      if (round % kRoundsBetweenPolls == 0) poll();
       Cycle time = now_ + 1;
       if (tries_next_.empty()) time = std::max(events_.top().time, time);
       now_ = time;

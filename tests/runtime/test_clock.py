@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -201,6 +203,34 @@ def test_busy_cycles_fill_the_busiest_part() -> None:
     assert result.unit_busy[VECTOR.code] > 0
     assert result.unit_busy[per_core:].sum() == 0
     assert result.cycles == bound(program).cycles + 1
+
+
+def for_ever() -> Program:
+    """Return a program that would run for hours."""
+    return two_cores([Loop(2**31 - 1), Fill(HERE, 0.0), EndLoop()])
+
+
+def test_a_trace_is_bounded() -> None:
+    with pytest.raises(MccError, match="at most 16,777,216 instructions") as caught:
+        clock(for_ever(), trace=True)
+    assert caught.value.diagnostics[0].code == "memory-exhausted"
+    assert "2,147,483,647" in str(caught.value)
+
+
+INTERRUPTED = """
+import signal, sys
+from mcc.runtime.clock import clock
+from tests.runtime.test_clock import for_ever
+
+signal.signal(signal.SIGALRM, lambda *_: sys.exit(17))
+signal.setitimer(signal.ITIMER_REAL, 0.2)
+clock(for_ever())
+"""
+
+
+def test_the_clock_obeys_signals() -> None:
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED], timeout=120)
+    assert done.returncode == 17
 
 
 def test_damaged_tables_are_refused() -> None:
