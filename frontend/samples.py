@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from mcc.frontend.sample_probes import far_samples, variants
 from mcc.ir.diagnostics import MccError
 from mcc.ir.tensors import Array
 
@@ -32,8 +33,9 @@ def common_count(arrays: Sequence[Array]) -> int | None:
 def is_per_sample(run: Run, inputs: Sequence[Array]) -> bool | None:
     """Compare a run of several samples with a run of each of them.
 
-    The first sample is also run beside a changed copy of itself: the samples of an example may be
-    all alike.
+    The samples of an example may be all alike, and hide that they see each other. So the first one
+    is also run beside one that differs in every input, and beside values far out of their range,
+    which would show in its own result through any sum, comparison or maximum over the samples.
 
     Returns:
         Nothing where the network does not run on another number of samples.
@@ -41,22 +43,67 @@ def is_per_sample(run: Run, inputs: Sequence[Array]) -> bool | None:
     count = common_count(inputs)
     if not count:
         return False
-    found = _agrees(run, [array[:MOST] for array in inputs]) if count > 1 else None
-    beside = _agrees(run, [_pair(array[:1]) for array in inputs]) if found is not False else False
-    return beside if found is None else found and beside is not False
+    first = [array[:1] for array in inputs]
+    given = [array[:MOST] for array in inputs] if count > 1 else join(first, first)
+    found = independent_on(run, given)
+    if not found:
+        return found
+    other = _another(run, first)
+    if other is None:
+        return not all(np.array_equal(array, array[:1].repeat(len(array), 0)) for array in given)
+    if independent_on(run, join(first, other)) is False:
+        return False
+    alone = _try(run, first)
+    return alone is None or all(_unmoved(run, first, alone, far) for far in far_samples(other))
 
 
-def _agrees(run: Run, batch: Sequence[Array]) -> bool | None:
+def independent_on(run: Run, batch: Sequence[Array]) -> bool | None:
+    """Compare a run of a batch with a run of each of its samples.
+
+    Returns:
+        Nothing where one of them does not run.
+    """
     size = len(batch[0])
+    together = _try(run, batch)
+    single = [_try(run, sample) for sample in split(batch)]
+    if together is None or any(one is None for one in single):
+        return None
+    found = [one for one in single if one is not None]
+    if common_count(together) != size or any(common_count(one) != 1 for one in found):
+        return False
+    apart = [np.concatenate(items) for items in zip(*found, strict=True)]
+    return all(close(a, b) for a, b in zip(together, apart, strict=True))
+
+
+def _unmoved(
+    run: Run, sample: Sequence[Array], alone: Sequence[Array], beside: Sequence[Array]
+) -> bool:
+    """Tell whether a sample gives the same as alone beside another, where that runs."""
+    together = _try(run, join(sample, beside))
+    if together is None:
+        return True
+    return all(close(a, b[:1]) for a, b in zip(alone, together, strict=True))
+
+
+def _another(run: Run, sample: Sequence[Array]) -> list[Array] | None:
+    """Find a sample that the network takes, different in as many inputs as can be."""
+    choices = [variants(array, seed) for seed, array in enumerate(sample)]
+    boldest = [kinds[0] if kinds else array for kinds, array in zip(choices, sample, strict=True)]
+    if any(choices) and _try(run, boldest) is not None:
+        return boldest
+    other = list(sample)
+    for index, kinds in enumerate(choices):
+        trials = ([*other[:index], kind, *other[index + 1 :]] for kind in kinds)
+        other = next((trial for trial in trials if _try(run, trial) is not None), other)
+    return None if all(map(np.array_equal, other, sample)) else other
+
+
+def _try(run: Run, inputs: Sequence[Array]) -> Sequence[Array] | None:
     try:
-        together = run(batch)
-        single = [run([array[i : i + 1] for array in batch]) for i in range(size)]
+        with np.errstate(all="ignore"):
+            return run(inputs)
     except (MccError, RuntimeError, ValueError, IndexError, TypeError, AssertionError):
         return None
-    if common_count(together) != size or any(common_count(one) != 1 for one in single):
-        return False
-    apart = [np.concatenate(items) for items in zip(*single, strict=True)]
-    return all(close(a, b) for a, b in zip(together, apart, strict=True))
 
 
 def close(left: Array, right: Array) -> bool:
@@ -77,9 +124,6 @@ def split(inputs: Sequence[Array]) -> list[list[Array]]:
     return [[array[i : i + 1] for array in inputs] for i in range(len(inputs[0]))]
 
 
-def _pair(array: Array) -> Array:
-    """Add a second sample: the same values in reverse order, so that they stay legal."""
-    other = np.ascontiguousarray(array.reshape(-1)[::-1]).reshape(array.shape)
-    if array.dtype.kind == "f":
-        other = (other * 0.75 + 0.125).astype(array.dtype)
-    return np.concatenate([array, other])
+def join(left: Sequence[Array], right: Sequence[Array]) -> list[Array]:
+    """Put samples together to one batch."""
+    return [np.concatenate(pair) for pair in zip(left, right, strict=True)]
