@@ -121,8 +121,8 @@ CODES: dict[str, str] = {
     "operator-untranslated": "torch has an operator in the program that ONNX has no form for.",
     "opset-converted": "The network was written for an older operator set and was converted.",
     "opset-old": (
-        "The network uses a version of the ONNX standard that is too old, and it could not be "
-        "converted to a newer one."
+        "The network uses a version of the ONNX standard that is older than the passes know; "
+        "capture converts it."
     ),
     "opset-retry": (
         "The network could not be expressed at the main operator set and uses an older one."

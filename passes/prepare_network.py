@@ -2,55 +2,30 @@
 
 from __future__ import annotations
 
-import onnx
-import onnx.version_converter
 import onnx_ir as ir
 from onnx_ir.passes import common
 
 from mcc.ir.diagnostics import error
-from mcc.ir.network import (
-    DOMAIN,
-    OLDEST_OPSET,
-    Network,
-    infer_network,
-    inherit,
-    set_stage,
-    stage_of,
-)
+from mcc.ir.network import DOMAIN, OLDEST_OPSET, Network, infer_network
 
 
 def prepare_network(network: Network) -> Network:
-    """Return `network` at a recent opset: functions inlined, constants as initializers, all named.
+    """Inline functions, make constants initializers, and name all nodes.
 
     Everything here is exact.
+
+    Raises:
+        MccError: `opset-old` where the network is older than what the rewrites know.
     """
-    if network.graph.opset_imports.get("", OLDEST_OPSET) < OLDEST_OPSET:
-        network = _upgraded(network)
+    opset = network.graph.opset_imports.get("", OLDEST_OPSET)
+    if opset < OLDEST_OPSET:
+        text = f"the network has opset {opset}, the passes know {OLDEST_OPSET} and newer"
+        raise error("opset-old", text, "capture it with `mcc.frontend.capture`, which converts it")
     common.RemoveInitializersFromInputsPass()(network)
     common.InlinePass(lambda function: function.domain != DOMAIN)(network)
     common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(network)
     _name_nodes(network.graph)
     return infer_network(network)
-
-
-def _upgraded(network: Network) -> Network:
-    origins = {value.name: node for node in network.graph for value in node.outputs}
-    opset = network.graph.opset_imports.get("", OLDEST_OPSET)
-    proto = ir.to_proto(network)
-    try:
-        converted = onnx.version_converter.convert_version(proto, OLDEST_OPSET)
-    except Exception as problem:
-        raise error(
-            "opset-old",
-            f"the network uses opset {opset}, which cannot be converted: {problem}",
-            f"Export it again with opset {OLDEST_OPSET} or later.",
-        ) from problem
-    newer = set_stage(ir.from_proto(converted), stage_of(network))
-    for node in newer.graph:
-        found = [origins[value.name] for value in node.outputs if value.name in origins]
-        if found:
-            inherit(node, *found)
-    return newer
 
 
 def _name_nodes(graph: ir.Graph) -> None:
