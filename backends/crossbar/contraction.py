@@ -10,9 +10,10 @@ from typing import final
 import numpy as np
 import onnx_ir as ir
 
-from mcc.backends.crossbar.assignment import Piece, Share
+from mcc.backends.crossbar.assignment import Share
 from mcc.backends.crossbar.heads import Head
 from mcc.backends.crossbar.operands import Fixed, Tied, Window, block, load, spread, store
+from mcc.backends.crossbar.seating import Piece
 from mcc.backends.crossbar.strips import Axis
 from mcc.backends.crossbar.views import View
 from mcc.backends.crossbar.writer import Dims, Local, Writer, joined

@@ -16,10 +16,10 @@ from mcc.backends.crossbar.kernels import Kernel, Kernels, head_operands
 from mcc.backends.crossbar.matrices import Matrices
 from mcc.backends.crossbar.movement import Concat, Duplicate, Pad, Resize
 from mcc.backends.crossbar.pooling import MaxPool, RowReduction
+from mcc.backends.crossbar.seating import nearest
 from mcc.backends.crossbar.synchronisation import Job, Range
 from mcc.backends.crossbar.views import Storage, View
 from mcc.backends.crossbar.writer import Line
-from mcc.ir.hardware.derived import cores as core_count
 from mcc.ir.network.operators import Mean
 from mcc.ir.program import DType
 from mcc.ir.program.instructions import CallHost
@@ -49,7 +49,7 @@ class Jobs:
         self._room = room
         self._matrices = matrices
         self._starts = starts
-        self._cores = core_count(matrices.target)
+        self._cores = nearest(matrices.target)
         self._next = 0
 
     def host(self, kernel: Kernel, call: int) -> Job:
@@ -61,9 +61,9 @@ class Jobs:
         head, group = self._head(kernel), self._group(kernel)
         units = head.units if head is not None else (1,) * len(kernel.frame)
         code: dict[int, list[Line]] = {}
-        for bounds in _spread(kernel.frame, units, self._cores):
-            core = self._next
-            self._next = (self._next + 1) % self._cores
+        for bounds in _spread(kernel.frame, units, len(self._cores)):
+            core = self._cores[self._next % len(self._cores)]
+            self._next += 1
             self._write(kernel, core, [Part(head, group, bounds)], code)
         return self._job(kernel, code)
 

@@ -8,8 +8,9 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from mcc.backends.crossbar.assignment import Seat, Turn
+from mcc.backends.crossbar.assignment import Turn
 from mcc.backends.crossbar.contraction import Contraction
+from mcc.backends.crossbar.seating import Seat
 from mcc.ir.hardware import Target
 from mcc.ir.hardware.encoding import encode
 from mcc.ir.network.matrix import matrix_block

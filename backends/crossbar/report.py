@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, final
 
-from mcc.backends.crossbar.assignment import Seat
 from mcc.backends.crossbar.kernels import Kernel
+from mcc.backends.crossbar.seating import Seat
 from mcc.ir.hardware import Target
 
 

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from mcc.backends.crossbar.assignment import Piece, Seat, Turn, assign
+from mcc.backends.crossbar.assignment import Turn, assign
+from mcc.backends.crossbar.seating import Piece, Seat
 from mcc.ir.diagnostics import MccError
 from mcc.ir.hardware import Target
 from tests.mapped_networks import chip
@@ -56,6 +57,23 @@ def test_every_tile_has_a_macro_while_there_are_enough() -> None:
 def test_a_contraction_stays_on_one_core_where_it_fits() -> None:
     [[turn]] = assign([columns(2, 2, 512, 512)], small(4, 4))
     assert [len(share.seats) for share in turn.shares] == [4]
+
+
+@pytest.mark.parametrize("sizes", [[1] * 12, [3, 1, 1, 1, 3, 3], [2, 4, 2, 4]])
+def test_macros_in_use_are_balanced_over_the_cores(sizes: list[int]) -> None:
+    """Every contraction goes to the core with the most free macros at that time."""
+    used = [0] * 4
+    for [turn] in assign([columns(1, size, 512, 512) for size in sizes], small(4, 4)):
+        [share] = turn.shares
+        assert used[share.core] == min(used)
+        used[share.core] += len(share.seats)
+    assert max(used) - min(used) <= max(sizes)
+
+
+def test_of_equally_empty_cores_the_one_nearest_to_the_buffer_is_taken() -> None:
+    target = chip(chip__mesh_rows=2, chip__mesh_cols=2)
+    turns = assign([columns(1, 1, 512, 512) for _ in range(6)], target)
+    assert [seat.core for seat in seats(turns)] == [0, 2, 1, 3, 0, 2]
 
 
 def test_small_tiles_share_macros_when_these_run_out() -> None:
