@@ -55,7 +55,7 @@ def charges(program: Program, timing: Cycles, network: ir.Model) -> dict[str, Ch
         else:
             graph = from_bytes(program.host_graphs[owner]).graph
             names = [node.name for node in graph if node.name in nodes]
-            weights = [operations(nodes[name]) for name in names]
+            weights = [max(1, operations(nodes[name])) for name in names]
             cycles = _shares(busy[owner], weights)
             for name, weight, share in zip(names, weights, cycles, strict=True):
                 found[name] = Charge(joules * weight / sum(weights), share, owner)
