@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from mcc.passes.arguments import WHOLE, format_pass, parse_pipeline
 from mcc.passes.base import Pass, PassContext
-from mcc.passes.pipeline import Hook, Outcome, Step, certify, run_pipeline
+from mcc.passes.certify import certify
+from mcc.passes.pipeline import Hook, Outcome, Step, run_pipeline
 
 __all__ = [
     "DEFAULT_PIPELINE",

@@ -15,6 +15,7 @@ from mcc.passes.lower_einsum import lower_einsum
 from mcc.passes.lower_gathers import lower_gathers
 from mcc.passes.lower_pools import lower_pools
 from mcc.passes.lower_products import lower_products
+from mcc.passes.lower_qoperators import lower_qoperators
 from mcc.passes.lower_reductions import lower_reductions
 from mcc.passes.lower_shuffles import lower_shuffles
 from mcc.passes.prepare_network import prepare_network
@@ -39,6 +40,7 @@ class Canonicalize(Pass):
     def run(self, network: Network, context: PassContext) -> Network:
         """Rewrite; what stays as it is for a reason becomes a finding."""
         network = prepare_network(network)
+        lower_qoperators(network, context)
         fold_constants(network, context)
         split_einsum(network)
         fold_constants(network, context)

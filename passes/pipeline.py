@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
@@ -16,18 +15,14 @@ from mcc.ir.network import (
     Evidence,
     Network,
     check_stage,
-    continuous,
     evidence_for,
-    judge,
     outputs_of,
     set_stage,
     stage_of,
 )
-from mcc.ir.network.certificate import Outputs, judge_rounding
-from mcc.ir.network.wide import widen
-from mcc.passes.arguments import format_pass
+from mcc.ir.network.certificate import Outputs
 from mcc.passes.base import Pass, PassContext
-from mcc.passes.rounding import allowances
+from mcc.passes.certify import certify
 
 _REPORT = "Please report this: it is a bug of mcc."
 
@@ -129,72 +124,6 @@ def _run_one(
         proof_seconds=time.perf_counter() - rewritten,
     )
     return step, new_outputs
-
-
-def certify(
-    item: Pass,
-    before: Network,
-    after: Network,
-    old: Outputs,
-    new: Outputs,
-    evidence: Evidence,
-) -> Certificate:
-    """Prove the contract of `item`; where it is bounded, in float64 as well if that runs.
-
-    Rounding explains changes of continuous functions only. Networks that round values to codes
-    are compared without that rounding, and the certificate says so.
-    """
-    subject = format_pass(item)
-    if item.contract is not Contract.BOUNDED:
-        limit = item.bound(before, after)
-        return judge(old, new, item.contract, limit, evidence, subject)
-    (smooth_before, rounded), (smooth_after, again) = continuous(before), continuous(after)
-    if not rounded or rounded != again:
-        return _bounded_certificate(before, after, old, new, evidence, subject)
-    with_steps = judge(old, new, item.contract, math.inf, evidence, subject).measured
-    old, new = outputs_of(smooth_before, evidence), outputs_of(smooth_after, evidence)
-    proved = _bounded_certificate(smooth_before, smooth_after, old, new, evidence, subject)
-    text = f"{rounded} roundings to codes left out; with them {with_steps:.1e}"
-    return replace(proved, detail=f"{proved.detail}; {text}")
-
-
-def _bounded_certificate(
-    before: Network,
-    after: Network,
-    old: Outputs,
-    new: Outputs,
-    evidence: Evidence,
-    subject: str,
-) -> Certificate:
-    allowed = allowances(before, after, (old, new), evidence)
-    plain = judge_rounding(old, new, allowed, evidence, subject)
-    if not plain.passed:
-        return plain
-    wide = _wide_certificate(before, after, evidence, subject)
-    if wide is None:
-        return replace(plain, detail=f"{plain.detail}, in float32")
-    text = f"in float64; in float32 {plain.measured:.1e} of {plain.bound:.1e}"
-    return replace(wide, detail=f"{wide.detail}, {text}")
-
-
-def _wide_certificate(
-    before: Network, after: Network, evidence: Evidence, subject: str
-) -> Certificate | None:
-    """Compare in float64, where little but the rounding of constants explains a change."""
-    wide_before, wide_after = widen(before), widen(after)
-    if wide_before is None or wide_after is None:
-        return None
-    few = Evidence(
-        calibration=evidence.calibration[:1],
-        random=() if evidence.calibration else evidence.random[:1],
-        extreme=evidence.extreme,
-    )
-    try:
-        old, new = outputs_of(wide_before, few), outputs_of(wide_after, few)
-        allowed = allowances(before, after, (old, new), few, widen)
-    except MccError:
-        return None
-    return judge_rounding(old, new, allowed, few, subject)
 
 
 def _check_order(stage: object, passes: Sequence[Pass]) -> None:

@@ -162,7 +162,8 @@ class Quantize(Pass):
                 continue
             place(node, refused)
             sentence = f"{refused.rule.rstrip('.')}: {refused.measured}"
-            message = f"`{node.name}` ({node.op_type}) stays in float on the host. {sentence}"
+            form = "in float" if _is_float(node) else "with its integers"
+            message = f"`{node.name}` ({node.op_type}) stays {form} on the host. {sentence}"
             context.report("left-on-host", message, node, severity=Severity.WARNING)
         report_stored(accepted.values(), self._given().values(), context)
         return accepted
@@ -248,3 +249,8 @@ class Quantize(Pass):
         if self.granularity is not Granularity.AUTO:
             return self.granularity is Granularity.TOKEN
         return self.scheme is not Scheme.AFFINE and math.prod(shape_of(x)[:-1]) > 1
+
+
+def _is_float(node: ir.Node) -> bool:
+    dtype = None if node.inputs[0] is None else node.inputs[0].dtype
+    return dtype is None or dtype.is_floating_point()

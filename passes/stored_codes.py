@@ -23,6 +23,7 @@ _MOVEMENTS = (
     "Expand",
     "Flatten",
     "Identity",
+    "MaxPool",
     "Reshape",
     "Slice",
     "Split",

@@ -79,7 +79,9 @@ def _parameters(node: ir.Node) -> tuple[Array, Array] | None:
         return None
     given = rest[0] if rest else None
     zero = np.zeros_like(found, np.int32) if given is None else constant_of(given)
-    return None if zero is None else (found, zero)
+    if zero is None:
+        return None
+    return (found.reshape(()), zero.reshape(())) if found.size == zero.size == 1 else (found, zero)
 
 
 def _aligned(numbers: Array, node: ir.Node, source: ir.Value) -> Array:
