@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import io
-import math
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any
 
 import numpy as np
 
 from mcc.ir.diagnostics import Diagnostic, MccError, error
 from mcc.ir.files import read_file, write_file
-from mcc.ir.npz import MOST_BYTES, pack_arrays
+from mcc.ir.npz import MOST_BYTES, SUFFIX, Form, pack_arrays, read_elements, read_form
 from mcc.ir.tensors import Array
 
-_SUFFIX = ".npy"
 _HELP = "write it with `numpy.savez(path, name=array)`"
 
 
-def read_arrays(path: Path) -> dict[str, Array]:
+def read_arrays(path: Path, wanted: Callable[[Form], bool] = lambda form: True) -> dict[str, Array]:
     """Read the arrays of an `.npz` file by name; no pickle is loaded.
 
     Every member is judged by its header before anything is unpacked.
+
+    Args:
+        path: The file.
+        wanted: Tells whether arrays of a form are of any use. Others are not unpacked: zeros that
+            take no memory stand for them, so that what is wrong with them can be told.
 
     Raises:
         MccError: `file-missing`, `file-damaged`, `file-too-large`.
@@ -33,8 +36,10 @@ def read_arrays(path: Path) -> dict[str, Array]:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             _check(path, archive)
-        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
+            return {
+                item.filename.removesuffix(SUFFIX): _array(archive, item, wanted)
+                for item in archive.infolist()
+            }
     except zipfile.BadZipFile as cause:
         what = "one array, not an archive of named ones" if _is_array(data) else str(cause)
         raise error("file-damaged", f"`{path}` is no .npz file: {what}", _HELP) from cause
@@ -74,29 +79,30 @@ def _check(path: Path, archive: zipfile.ZipFile) -> None:
 
 def _problem(archive: zipfile.ZipFile, item: zipfile.ZipInfo) -> str:
     """Say what is wrong with a member, or nothing."""
-    if not item.filename.endswith(_SUFFIX):
+    if not item.filename.endswith(SUFFIX):
         return "is no array"
     with archive.open(item) as file:
         try:
-            shape, dtype = _header(file)
+            form = read_form(file)
         except ValueError:
             return "is no array"
-        if dtype.hasobject:
+        if form.dtype.hasobject:
             return "holds Python objects, not numbers"
-        size = file.tell() + math.prod(shape) * dtype.itemsize
-    if size != item.file_size or any(extent < 0 for extent in shape):
-        sizes = "x".join(map(str, shape))
-        return f"says that it is {sizes} {dtype.name}, {size} bytes, and has {item.file_size}"
+        size = file.tell() + form.bytes
+    if form.bytes < 0 or size != item.file_size:
+        sizes = "x".join(map(str, form.shape))
+        return f"says that it is {sizes} {form.dtype.name}, {size} bytes, and has {item.file_size}"
     return ""
 
 
-def _header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    form = cast(Any, np.lib.format)
-    if form.read_magic(file) == (1, 0):
-        shape, _, dtype = form.read_array_header_1_0(file)
-    else:
-        shape, _, dtype = form.read_array_header_2_0(file)
-    return shape, dtype
+def _array(
+    archive: zipfile.ZipFile, item: zipfile.ZipInfo, wanted: Callable[[Form], bool]
+) -> Array:
+    with archive.open(item) as file:
+        form = read_form(file)
+        if wanted(form):
+            return read_elements(file, form)
+    return np.broadcast_to(np.zeros((), form.dtype), form.shape)
 
 
 def _is_array(data: bytes) -> bool:

@@ -20,6 +20,7 @@ single byte is not as it was written.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -35,7 +36,7 @@ from mcc.ir.files import read_file, write_file
 from mcc.ir.hardware import Target, target_from_dict
 from mcc.ir.manifest import HEAD, MANIFEST, check_manifest, make_manifest, plain_json
 from mcc.ir.network.certificate import Certificate
-from mcc.ir.npz import pack_arrays, unpack_arrays
+from mcc.ir.npz import Form, pack_arrays, unpack_arrays
 from mcc.ir.program.encoding import decode, encode
 from mcc.ir.program.places import Place, Places
 from mcc.ir.program.program import Program
@@ -51,6 +52,10 @@ REPORT = "report.json"
 REQUIRED = (MANIFEST, PROGRAM, SOURCE_MAP, CELLS, NETWORK, CERTIFICATES, VECTORS, REPORT)
 CONTENT = ("target", "target_digest", "signature", "provenance")
 """What the manifest holds besides what every manifest does."""
+MOST_CELLS, MOST_VECTORS = 4 << 30, 1 << 30
+"""Bytes of all arrays of an archive at most."""
+SMALL = 1 << 20
+"""Bytes of a vector that no tensor of the signature needs to be as large as."""
 _HOST = re.compile(r"host/\d{4}\.onnx", re.ASCII)
 _STAGE = re.compile(r"stages/([a-z0-9][a-z0-9_-]*)\.onnx")
 T = TypeVar("T")
@@ -71,7 +76,7 @@ class Artifact:
     """Where the integers of the program lie in the values of the network."""
     certificates: tuple[Certificate, ...] = ()
     vectors: Mapping[str, NDArray[Any]] = field(default_factory=dict[str, NDArray[Any]])
-    """Test inputs and expected outputs."""
+    """Test inputs and expected outputs: `input/<run>/<name>` and `output/<run>/<name>`."""
     report: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Plain data."""
     provenance: Mapping[str, Any] = field(default_factory=dict[str, Any])
@@ -130,14 +135,20 @@ def from_bytes(data: bytes, file: str = "") -> Artifact:
 def _artifact(members: Mapping[str, bytes], manifest: Mapping[str, Any]) -> Artifact:
     target = _parsed(MANIFEST, lambda: target_from_dict(manifest["target"]))
     _check_content(manifest, target)
+    signature = _parsed(MANIFEST, lambda: Signature.from_dict(manifest["signature"]))
+    most = _parsed(MANIFEST, lambda: _largest(signature))
+
+    def belongs(name: str, form: Form) -> bool:
+        return form.bytes <= max(most, SMALL)
+
     return Artifact(
         program=_parsed(PROGRAM, lambda: _program(members, target)),
-        signature=_parsed(MANIFEST, lambda: Signature.from_dict(manifest["signature"])),
+        signature=signature,
         network=members[NETWORK],
         stages={match[1]: members[match[0]] for match in map(_STAGE.fullmatch, members) if match},
         places=_parsed(SOURCE_MAP, lambda: _places(members[SOURCE_MAP])),
         certificates=_parsed(CERTIFICATES, lambda: _certificates(members[CERTIFICATES])),
-        vectors=unpack_arrays(VECTORS, members[VECTORS]),
+        vectors=unpack_arrays(VECTORS, members[VECTORS], MOST_VECTORS, belongs),
         report=_parsed(REPORT, lambda: json.loads(members[REPORT])),
         provenance=_parsed(MANIFEST, lambda: manifest["provenance"]),
     )
@@ -209,16 +220,23 @@ def _check_content(manifest: Mapping[str, Any], target: Target) -> None:
 
 
 def _program(members: Mapping[str, bytes], target: Target) -> Program:
-    cells = unpack_arrays(CELLS, members[CELLS])
     shape = (target.macro.rows, target.macro.cols)
-    for name, states in cells.items():
-        if states.dtype != np.uint8 or states.shape != shape:
-            raise damaged(CELLS, f"`{name}` is not the cells of a macro")
+
+    def is_macro(name: str, form: Form) -> bool:
+        return form.dtype == np.uint8 and form.shape == shape
+
+    cells = unpack_arrays(CELLS, members[CELLS], MOST_CELLS, is_macro)
     graphs = [members[name] for name in sorted(members) if _HOST.fullmatch(name)]
     program = decode(members[PROGRAM], target, list(cells.values()), graphs)
     if list(cells) != list(_states(program)):
         raise damaged(CELLS, "its arrays are not those of the images of the program")
     return program
+
+
+def _largest(signature: Signature) -> int:
+    """Return the bytes of the largest input or output of one run."""
+    leaves = (*signature.input_leaves, *signature.output_leaves)
+    return max((math.prod(it.shape) * np.dtype(it.dtype).itemsize for it in leaves), default=0)
 
 
 def _places(data: bytes) -> Places:

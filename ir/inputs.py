@@ -12,16 +12,21 @@ from mcc.ir.structure import Constant, Group, GroupKind, Leaf, Plain, Structure
 from mcc.ir.tensors import Array, to_array, type_name
 
 
+def fits(shape: tuple[int, ...], leaf: Leaf, samples: bool) -> bool:
+    """Tell whether an array of this shape is one that an input may be."""
+    any_count = samples and len(shape) > 0 and shape[1:] == leaf.shape[1:]
+    return any_count or shape == leaf.shape
+
+
 def check_array(array: Array, leaf: Leaf, samples: bool) -> list[Diagnostic]:
-    """Check type, shape and finiteness of one input."""
+    """Check type, shape and, where these are right, finiteness of one input."""
     problems: list[Diagnostic] = []
     if array.dtype.name != leaf.dtype:
         text = f"input `{leaf.name}` is {type_name(array.dtype)}, the network takes {leaf.dtype}"
         help = f"convert it: `{leaf.name}.astype('{leaf.dtype}')`"
         problems.append(Diagnostic("input-dtype", text, help))
     wanted = ("n", *leaf.shape[1:]) if samples else leaf.shape
-    fits = array.shape[1:] == leaf.shape[1:] and array.ndim > 0 if samples else False
-    if not (fits or array.shape == leaf.shape):
+    if not fits(array.shape, leaf, samples):
         text = f"input `{leaf.name}` is {_size(array.shape)}, the network takes {_size(wanted)}"
         fixed = "it is compiled for this shape only: axis 0 does not count independent samples"
         help = "n counts the samples" if samples else fixed
@@ -31,7 +36,7 @@ def check_array(array: Array, leaf: Leaf, samples: bool) -> list[Diagnostic]:
     elif array.size == 0:
         text = f"input `{leaf.name}` holds no sample"
         problems.append(Diagnostic("input-shape", text, "give at least one"))
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
+    if not problems and array.dtype.kind == "f" and not np.isfinite(array).all():
         bad = int(array.size - np.isfinite(array).sum())
         text = f"input `{leaf.name}` is NaN or infinite in {bad} of {array.size} elements"
         problems.append(Diagnostic("input-not-finite", text, "clean the data first"))

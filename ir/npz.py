@@ -7,8 +7,9 @@ import io
 import math
 import zipfile
 import zlib
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import IO, Any, cast, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +18,27 @@ from mcc.ir.container import damaged
 
 MOST_BYTES = 16 << 30
 """Arrays of one archive take at most this much."""
-_MOST_HEADER = 4096
 _EARLIEST = (1980, 1, 1, 0, 0, 0)
 _LEVEL = 1
 """Cells are digits without pattern: higher levels gain little and take ten times as long."""
-_SUFFIX = ".npy"
+SUFFIX = ".npy"
+
+
+@final
+@dataclass(frozen=True)
+class Form:
+    """What the header of an array says of it."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    columns_first: bool = False
+    """Whether the elements lie in the order of Fortran."""
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of all elements, -1 for extents that no array has."""
+        sound = all(extent >= 0 for extent in self.shape)
+        return math.prod(self.shape) * self.dtype.itemsize if sound else -1
 
 
 def pack_arrays(arrays: Mapping[str, NDArray[Any]]) -> bytes:
@@ -29,7 +46,7 @@ def pack_arrays(arrays: Mapping[str, NDArray[Any]]) -> bytes:
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL) as archive:
         for name in sorted(arrays):
-            item = zipfile.ZipInfo(name + _SUFFIX, _EARLIEST)
+            item = zipfile.ZipInfo(name + SUFFIX, _EARLIEST)
             item.compress_type = zipfile.ZIP_DEFLATED
             item.create_system = 3
             item.external_attr = 0o100644 << 16
@@ -51,14 +68,18 @@ def hash_arrays(arrays: Mapping[str, NDArray[Any]]) -> str:
 
 
 def unpack_arrays(
-    member: str, data: bytes, most_bytes: int = MOST_BYTES
+    member: str,
+    data: bytes,
+    most_bytes: int = MOST_BYTES,
+    belongs: Callable[[str, Form], bool] = lambda name, form: True,
 ) -> dict[str, NDArray[Any]]:
-    """Return the arrays of an archive by name.
+    """Return the arrays of an archive by name; each is judged by its header, then unpacked.
 
     Args:
         member: What to call it in errors.
         data: What `pack_arrays` returned.
         most_bytes: Refuse arrays that take more together.
+        belongs: Tells whether an array of this name and form may be there.
 
     Raises:
         MccError: `artifact-damaged`.
@@ -70,24 +91,46 @@ def unpack_arrays(
                 most_bytes -= item.file_size
                 if most_bytes < 0:
                     raise damaged(member, "its arrays are larger than they may be")
-                name = item.filename.removesuffix(_SUFFIX)
+                name = item.filename.removesuffix(SUFFIX)
                 if name in found or name == item.filename:
                     raise damaged(member, f"`{item.filename}` is no array, or there twice")
                 with archive.open(item) as file:
-                    found[name] = _array(member, file.read(), item.file_size)
+                    form = read_form(file)
+                    size = file.tell() + form.bytes
+                    if form.dtype.hasobject or form.bytes < 0 or size != item.file_size:
+                        raise damaged(member, "an array has another size than it says")
+                    if not belongs(name, form):
+                        raise damaged(member, f"`{name}` is not of the form that it must have")
+                    found[name] = read_elements(file, form)
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, ValueError, EOFError) as cause:
         raise damaged(member, f"its arrays cannot be read: {cause}") from cause
     return found
 
 
-def _array(member: str, data: bytes, size: int) -> NDArray[Any]:
-    """Return the array of a file whose header must promise no more than the file holds."""
-    head = io.BytesIO(data[:_MOST_HEADER])
-    if np.lib.format.read_magic(head) != (1, 0):
-        raise damaged(member, "an array has an unknown format")
-    shape, _, dtype = np.lib.format.read_array_header_1_0(head)
-    if dtype.hasobject:
-        raise damaged(member, "an array holds objects")
-    if head.tell() + math.prod(shape) * dtype.itemsize != size or len(data) != size:
-        raise damaged(member, "an array has another size than it says")
-    return np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
+def read_form(file: IO[bytes]) -> Form:
+    """Read the header of an array file.
+
+    Raises:
+        ValueError: It is none.
+    """
+    form = cast(Any, np.lib.format)
+    first = form.read_magic(file) == (1, 0)
+    read = form.read_array_header_1_0 if first else form.read_array_header_2_0
+    shape, columns_first, dtype = read(file)
+    return Form(shape, dtype, columns_first)
+
+
+def read_elements(file: IO[bytes], form: Form) -> NDArray[Any]:
+    """Read the elements that follow the header, no more than it says.
+
+    Raises:
+        ValueError: There are more or fewer.
+    """
+    array = np.empty(form.bytes, np.uint8)
+    rest = memoryview(cast(Any, array))
+    while rest and (count := cast(Any, file).readinto(rest)):
+        rest = rest[count:]
+    if rest or file.read(1):
+        raise ValueError("an array has another size than it says")
+    order = "F" if form.columns_first else "C"
+    return np.ndarray(form.shape, form.dtype, array.data, order=order)

@@ -9,7 +9,7 @@ from typing import Any, final
 import numpy as np
 
 from mcc.ir.diagnostics import Diagnostic, MccError, nearest
-from mcc.ir.inputs import check_array, check_counts, collect, missing
+from mcc.ir.inputs import check_array, check_counts, collect, fits, missing
 from mcc.ir.structure import (
     Leaf,
     Structure,
@@ -111,6 +111,13 @@ class Signature:
             for item, without in zip(self.parameters, plain, strict=True)
         ]
         return replace(self, parameters=tuple(parameters))
+
+    def takes(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> bool:
+        """Tell whether any input may be an array of this form."""
+        return any(
+            dtype.name == leaf.dtype and fits(shape, leaf, self.samples)
+            for leaf in self.input_leaves
+        )
 
     def check_feeds(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """Check tensors that are given by the names of the leaves, and put them in order.

@@ -74,7 +74,9 @@ def command(
     if trace is not None:
         check_output(trace, model, inputs, output)
     program = load(model)
-    feeds = feeds_of(program.artifact.signature, read_arrays(inputs))
+    signature = program.artifact.signature
+    arrays = read_arrays(inputs, lambda form: signature.takes(form.shape, form.dtype))
+    feeds = feeds_of(signature, arrays)
     with progress_bar("run") as progress:
         progress("programming")
         machine = Machine(program, fidelity, seed or 0, threads)

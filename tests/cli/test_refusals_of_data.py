@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from mcc.cli import arrays
+from mcc.ir import npz
 from tests.cli.runner import Said, Shell
 from tests.cli.samples import data, linear, write
 
@@ -138,6 +140,22 @@ def test_a_bomb_is_not_unpacked(shell: Shell) -> None:
                 file.write(bytes(1 << 20))
     for said in both(shell):
         assert said.code == "file-damaged"
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype"), [("z", np.uint8), ("x", np.float32)], ids=["name", "shape"]
+)
+def test_what_no_input_can_be_is_not_unpacked(
+    shell: Shell, name: str, dtype: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unpack(*_: object) -> None:
+        raise AssertionError("something was unpacked")
+
+    with open("bad.npz", "wb") as file:
+        file.write(npz.pack_arrays({name: np.zeros((1 << 20, 15), dtype)}))
+    monkeypatch.setattr(arrays, "read_elements", unpack)
+    said = shell.refusals(*RUN)[0]
+    assert said.code == ("input-unknown" if name == "z" else "input-shape")
 
 
 @pytest.mark.parametrize("size", [1 << 34, 1 << 40])

@@ -14,11 +14,12 @@ import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import onnx.parser
 import pytest
+from numpy.typing import NDArray
 
 from mcc.backends.crossbar import targets
 from mcc.ir import artifact, container, npz
@@ -263,6 +264,21 @@ CHANGES: dict[str, Callable[[dict[str, bytes]], None]] = {
 @pytest.mark.parametrize("name", list(CHANGES))
 def test_senseless_members_with_right_hashes_are_refused(data: bytes, name: str) -> None:
     assert name in refusal(rewritten(data, CHANGES[name]))
+
+
+@pytest.mark.parametrize("name", ["cells.npz", "vectors.npz"])
+def test_arrays_that_nothing_can_need_are_not_unpacked(
+    data: bytes, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unpack(file: IO[bytes], form: npz.Form) -> NDArray[Any]:
+        assert form.bytes < 1 << 20
+        return read_elements(file, form)
+
+    read_elements = npz.read_elements
+    monkeypatch.setattr(npz, "read_elements", unpack)
+    bomb = npz.pack_arrays({"000000-core0-macro0": np.zeros(1 << 24, np.uint8)})
+    said = refusal(rewritten(data, lambda members: members.update({name: bomb})))
+    assert f"{name}: `000000-core0-macro0` is not of the form that it must have" in said
 
 
 @pytest.mark.parametrize("entry", [{"target_digest": "0" * 64}, {"more": 1}])

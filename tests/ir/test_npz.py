@@ -81,3 +81,18 @@ def test_a_bomb_that_lies_about_its_size_is_refused() -> None:
     bomb[at : at + 4] = (1000).to_bytes(4, "little")
     with pytest.raises(MccError, match=r"vectors\.npz"):
         npz.unpack_arrays("vectors.npz", bytes(bomb), most_bytes=1 << 20)
+
+
+def test_what_does_not_belong_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
+    bomb = npz.pack_arrays({"x": np.zeros(1 << 24, np.uint8)})
+    monkeypatch.delattr(npz, "read_elements")
+    with pytest.raises(MccError, match="`x` is not of the form"):
+        npz.unpack_arrays("cells.npz", bomb, belongs=lambda _, form: form.shape == (4, 4))
+
+
+def test_the_order_of_elements_is_that_of_the_file() -> None:
+    array = np.arange(12, dtype=np.int16).reshape(3, 4)
+    target = io.BytesIO()
+    np.savez_compressed(target, x=np.asfortranarray(array))
+    [found] = npz.unpack_arrays("x.npz", target.getvalue()).values()
+    assert np.array_equal(found, array)
