@@ -83,7 +83,7 @@ def _unknown_operators(model: ir.Model, file: str) -> Iterator[Diagnostic]:
             return
         name = f"{node.domain}::{node.op_type}" if node.domain else node.op_type
         domain = "" if node.domain == "ai.onnx" else node.domain
-        if domain not in _STANDARD or not _known(node.op_type, version, domain):
+        if domain not in _STANDARD or not is_known(node.op_type, version, domain):
             text = f"operator `{name}` of opset {version} is unknown"
             help = "export the model with standard operators, or as a function in the model"
             yield Diagnostic("operator-unknown", text, help, Location(file, 0, node.name or ""))
@@ -113,7 +113,7 @@ def _version(model: ir.Model, node: ir.Node) -> int:
     return imports.get(node.domain, imports.get("ai.onnx", 1) if not node.domain else 1)
 
 
-def _known(op_type: str, version: int, domain: str) -> bool:
+def is_known(op_type: str, version: int, domain: str) -> bool:
     """Tell whether the standard has an operator, or ONNX Runtime has it in the standard's domain.
 
     What the standard advises against (`GroupNormalization` of opset 18) ONNX Runtime may run.
@@ -121,12 +121,12 @@ def _known(op_type: str, version: int, domain: str) -> bool:
     if onnx.defs.has(op_type, version, domain):
         return True
     runtime: Any = importlib.import_module("onnxruntime.capi.onnxruntime_pybind11_state")
-    versions = [
-        schema.since_version
+    versions = {
+        schema.since_version: not schema.deprecated
         for schema in runtime.get_all_operator_schema()
-        if (schema.name, schema.domain) == (op_type, domain)
-    ]
-    return any(since <= version for since in versions)
+        if (schema.name, schema.domain) == (op_type, domain) and schema.since_version <= version
+    }
+    return bool(versions) and versions[max(versions)]
 
 
 def _function_nodes(model: ir.Model) -> Iterator[ir.Node]:
