@@ -1,4 +1,4 @@
-"""Networks as the quantizer of ONNX Runtime leaves them: QuantizeLinear and DequantizeLinear."""
+"""Networks as the quantizer of ONNX Runtime leaves them, in either of its formats."""
 
 from __future__ import annotations
 
@@ -20,9 +20,19 @@ _static = cast("Any", quantization)
 
 
 def quantized_file(
-    network: Network, samples: Sequence[Feeds], *, signed: bool = False, per_channel: bool = True
+    network: Network,
+    samples: Sequence[Feeds],
+    *,
+    signed: bool = False,
+    per_channel: bool = True,
+    operators: bool = False,
 ) -> onnx.ModelProto:
-    """Quantize `network`, which is standard ONNX, on `samples`: weights to int8."""
+    """Quantize `network`, which is standard ONNX, on `samples`: weights to int8.
+
+    Codes are decoded in front of every operator and coded behind it; or, where `operators` is set,
+    operators compute on them.
+    """
+    formats = _static.QuantFormat
     with tempfile.TemporaryDirectory() as folder:
         plain, folded, coded = (
             Path(folder) / f"{name}.onnx" for name in ("plain", "folded", "coded")
@@ -33,7 +43,7 @@ def quantized_file(
             folded,
             coded,
             _Reader(samples),
-            quant_format=_static.QuantFormat.QDQ,
+            quant_format=formats.QOperator if operators else formats.QDQ,
             per_channel=per_channel,
             activation_type=_static.QuantType.QInt8 if signed else _static.QuantType.QUInt8,
             weight_type=_static.QuantType.QInt8,

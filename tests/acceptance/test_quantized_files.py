@@ -50,13 +50,16 @@ def integers(file: onnx.ModelProto) -> list[Array]:
 
 @pytest.mark.parametrize("signed", [False, True])
 @pytest.mark.parametrize("per_channel", [False, True])
+@pytest.mark.parametrize("operators", [False, True])
 def test_the_chip_holds_the_integers_of_the_file_and_runs_all(
-    signed: bool, per_channel: bool
+    signed: bool, per_channel: bool, operators: bool
 ) -> None:
     manual_seed(1)
     samples = [{"x": torch.randn(1, 3, 12, 12).numpy()} for _ in range(6)]
     network = capture(Residual().eval(), (from_numpy(samples[0]["x"]),)).network
-    file = quantized_file(network, samples, signed=signed, per_channel=per_channel)
+    file = quantized_file(
+        network, samples, signed=signed, per_channel=per_channel, operators=operators
+    )
     result = compiled(capture(file).network, samples[0])
     places = [placement_of(node) for node in result.graph]
     assert all(place is not None and place.unit is not Unit.HOST for place in places)
@@ -75,14 +78,15 @@ def images(pixels: Array) -> list[Feeds]:
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="../shared/data is not present")
-def test_a_trained_network_decides_as_in_onnx_runtime() -> None:
+@pytest.mark.parametrize("operators", [False, True])
+def test_a_trained_network_decides_as_in_onnx_runtime(operators: bool) -> None:
     """Sums may be rounded otherwise, so that a code flips here and there; the largest score not."""
     with np.load(DATA / "cifar10" / "cifar10_jpeg_subset.npz") as archive:
         training = images(archive["train_images"][:32])
     with np.load(DATA / "models" / "cifar10_mlperftiny_test200.npz") as archive:
         test, labels = images(archive["images"]), archive["labels"]
     network = capture(ResNet.load(20).eval(), (from_numpy(training[0]["x"]),)).network
-    file = capture(quantized_file(network, training)).network
+    file = capture(quantized_file(network, training, operators=operators)).network
     result = compiled(file, training[0])
     both = [ReferenceExecutor(item) for item in (file, result)]
     (name,) = both[0].outputs
