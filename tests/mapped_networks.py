@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -72,22 +72,31 @@ def mapped(network: Network, target: Target, options: str = "", samples: int = 3
 
 
 def assert_exact(
-    network: Network, target: Target, options: str = "", order: int | None = 5
+    network: Network,
+    target: Target,
+    options: str = "",
+    order: int | None = 5,
+    fidelities: Sequence[Fidelity] = (Fidelity.EXACT,),
 ) -> Generation:
     """Compile a network; its program makes every integer and every output of the reference."""
     quantized = mapped(network, target, options)
     made = generate(quantized, target)
     assert race(made.program) is None
-    assert_same(quantized, made, draw(quantized, 2), order)
+    for fidelity in fidelities:
+        assert_same(quantized, made, draw(quantized, 2), order, fidelity)
     return made
 
 
 def assert_same(
-    network: Network, made: Generation, feeds: Mapping[str, Any], order: int | None = None
+    network: Network,
+    made: Generation,
+    feeds: Mapping[str, Any],
+    order: int | None = None,
+    fidelity: Fidelity = Fidelity.EXACT,
 ) -> None:
     """Compare a program with its mapped network, bit for bit."""
     samples = len(next(iter(feeds.values())))
-    arrays = ProgrammedArrays(made.program, Fidelity.EXACT)
+    arrays = ProgrammedArrays(made.program, fidelity)
     executor = Executor(made.program, arrays, HostGraphs(made.program.host_graphs))
     collector = Collector(made.places, samples)
     outputs = executor.run(feeds, collector, order, fill=0xA5)

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from mcc.backends.crossbar.generate import Generation
+from mcc.ir.hardware import Target
+from mcc.ir.hardware.schema import Encoding, InputForm
 from mcc.ir.network import Network
+from mcc.runtime.arrays import Fidelity
 from tests.canonical_networks import constant, model
 from tests.mapped_networks import assert_exact, chip
 
@@ -13,6 +18,16 @@ SHAPE = "1,4,6,6"
 CONV = "Conv<pads=[1,1,1,1]>"
 SPLIT = "Split<axis=1,num_outputs=2>"
 SQUARE = "kernel_shape=[3,3],pads=[1,1,1,1]"
+VARIANTS: Mapping[str, Sequence[Any]] = {
+    "macro.encoding": list(Encoding),
+    "macro.column_flip": [False, True],
+    "macro.input_form": list(InputForm),
+    "macro.dac_bits": [1, 2, 3, 8],
+    "cell.bits": [1, 2, 3, 4],
+    "weight_bits": range(2, 9),
+    "activation_bits": range(2, 9),
+}
+"""What must have been drawn for a program with tiles; any encoding goes with any input form."""
 
 
 def network(pick: random.Random, length: int) -> Network:
@@ -54,10 +69,11 @@ def network(pick: random.Random, length: int) -> Network:
     )
 
 
-def compiled(seed: int) -> Generation:
-    """Compile a random network for a random chip, and compare the two."""
-    pick = random.Random(seed)
-    target = chip(
+def drawn(pick: random.Random) -> Target:
+    """A random chip: mesh, memory, and how numbers become cells and phases."""
+    encoding = pick.choice(VARIANTS["macro.encoding"])
+    flips = VARIANTS["macro.column_flip"] if encoding is Encoding.OFFSET else [False]
+    return chip(
         pick.choice(["rram40nm", "isaac"]),
         chip__mesh_rows=pick.choice([1, 2, 3]),
         chip__mesh_cols=pick.choice([1, 2]),
@@ -66,18 +82,42 @@ def compiled(seed: int) -> Generation:
         macro__rows=24,
         macro__cols=64,
         macro__active_rows=8,
+        macro__encoding=encoding,
+        macro__column_flip=pick.choice(flips),
+        macro__input_form=pick.choice(VARIANTS["macro.input_form"]),
+        macro__dac_bits=pick.choice(VARIANTS["macro.dac_bits"]),
+        macro__adc__bits=24,
         macro__adc__columns_per_adc=16,
+        cell__bits=pick.choice(VARIANTS["cell.bits"]),
     )
-    options = pick.choice(["", "granularity=token", "weight_bits=4,activation_bits=3"])
-    return assert_exact(network(pick, pick.choice([6, 12, 20])), target, options, order=seed)
+
+
+def compiled(seed: int) -> tuple[Generation, dict[str, Any]]:
+    """Compile a random network for a random chip, and compare the two; return what was drawn.
+
+    The converters hold every sum. So `converter`, which goes through the phases of the inputs,
+    must make the same integers as `exact`.
+    """
+    pick = random.Random(seed)
+    target = drawn(pick)
+    bits = {name: pick.choice(VARIANTS[name]) for name in ("weight_bits", "activation_bits")}
+    options = ",".join(f"{name}={value}" for name, value in bits.items())
+    options += pick.choice(["", ",granularity=token"])
+    fidelities = (Fidelity.EXACT, Fidelity.CONVERTER)
+    made = assert_exact(network(pick, pick.choice([6, 12, 20])), target, options, seed, fidelities)
+    return made, {**target.values(), **bits}
 
 
 def test_random_networks() -> None:
     seen: set[str] = set()
+    variants: dict[str, set[Any]] = {name: set() for name in VARIANTS}
     for seed in range(24):
-        made = compiled(seed)
+        made, chosen = compiled(seed)
         seen.update(kernel.kind for kernel in made.kernels)
         seen.update(item.MNEMONIC for code in made.program.cores for item in code)
+        for name, values in variants.items():
+            values.update([chosen[name]] if made.program.tiles else [])
     assert {"loop", "mvm", "program", "send", "recv", "post", "wait", "fill", "copy"} <= seen
     assert {"IntegerConv", "IntegerLinear", "Concat", "Pad", "MaxPool", "ReduceMax"} <= seen
     assert {"elementwise", "host"} <= seen
+    assert variants == {name: set(values) for name, values in VARIANTS.items()}
