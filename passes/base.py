@@ -24,6 +24,9 @@ class PassContext:
     """The chip, for passes that need one."""
     calibration: tuple[Feeds, ...] = ()
     """Inputs that the user gave for calibration: one sample each."""
+    result: Network | None = None
+    """What the pass made of the network before, where it is to make it again without all of the
+    calibration data: what these alone decide (ranges, the step of converters) is read from it."""
     findings: list[Diagnostic] = field(default_factory=list[Diagnostic])
     """What passes left alone, or did in a way that the user should know."""
 

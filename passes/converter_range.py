@@ -18,7 +18,7 @@ from mcc.ir.hardware.ranging import conversion_errors
 from mcc.ir.network.matrix import input_vectors, matrix_block, position_count
 from mcc.ir.network.operators import IntegerConv, IntegerLinear
 from mcc.ir.network.reference import Feeds, ReferenceExecutor
-from mcc.ir.network.tiling import Tiling
+from mcc.ir.network.tiling import Tiling, tiling_of
 from mcc.ir.network.values import Array
 from mcc.passes.quantize_calibration import check_feeds
 
@@ -50,15 +50,36 @@ def converter_shifts(
         target: The chip.
         generator: Draws the sample that is looked at, where there is more than one.
     """
-    full = full_scale_shift(target.macro, target.cell)
-    if target.macro.adc.range is RangePolicy.FULL_SCALE or full == 0:
-        return dict.fromkeys(tilings, full)
+    if not is_calibrated(target):
+        return dict.fromkeys(tilings, full_scale_shift(target.macro, target.cell))
     check_feeds(feeds)
     vectors = _sample_vectors(network, list(tilings), feeds, generator)
     return {
         node: _least_error_shift(node, tiling, vectors[node], target, generator)
         for node, tiling in tilings.items()
     }
+
+
+def is_calibrated(target: Target) -> bool:
+    """Whether the step of converters depends on calibration data."""
+    full = full_scale_shift(target.macro, target.cell)
+    return target.macro.adc.range is not RangePolicy.FULL_SCALE and full > 0
+
+
+def known_shifts(result: ir.Model, tilings: Tilings, target: Target) -> dict[ir.Node, int]:
+    """Return the shift of every contraction that has been tiled before, inside the possible ones.
+
+    Args:
+        result: The network whose calibrated shifts are taken.
+        tilings: The same contractions, without shifts.
+        target: The chip.
+    """
+    full = full_scale_shift(target.macro, target.cell)
+    if not is_calibrated(target):
+        return dict.fromkeys(tilings, full)
+    made = {node.name: tiling_of(node) for node in result.graph}
+    found = {node: made[node.name] for node in tilings}
+    return {node: min(max(it.shift, 0), full) if it else full for node, it in found.items()}
 
 
 def contraction_view(node: ir.Node) -> IntegerLinear | IntegerConv:

@@ -13,32 +13,25 @@ import onnx_ir as ir
 from mcc.ir.diagnostics import EXIT_BUDGET, Severity, error, nearest
 from mcc.ir.network import (
     Contract,
-    Conv,
-    Linear,
     Network,
     Placement,
     Stage,
     Unit,
     place,
-    shape_of,
 )
 from mcc.passes.arguments import format_value
 from mcc.passes.base import Pass, PassContext
-from mcc.passes.observers import Extremes, Observer
+from mcc.passes.observers import Observer
 from mcc.passes.place_crossbar import Demand, is_contraction, refusal
 from mcc.passes.quantize_arithmetic import (
     Clipping,
-    Codes,
     Granularity,
-    Mapping,
     Scheme,
     check_bits,
-    is_unsigned,
-    observe,
 )
-from mcc.passes.quantize_calibration import observe_values
 from mcc.passes.quantize_change import Change, measure_change, report_change
-from mcc.passes.quantize_rewrite import PerToken, Rewriter
+from mcc.passes.quantize_inputs import InputCoder
+from mcc.passes.quantize_rewrite import Rewriter
 from mcc.passes.quantize_stored import (
     Stored,
     report_stored,
@@ -101,24 +94,36 @@ class Quantize(Pass):
         before = network.clone()
         accepted = self._choose(network, context)
         self._report_unused(accepted, context)
-        mappings = self._calibrate(network, accepted, context)
+        coder = self._coder()
+        asked = [node for node, stored in accepted.items() if stored.input is None]
+        mappings = coder.codes(network, asked, context)
         # Rewriting a contraction may rename the input of the next one: look all of them up first.
         plan = [
-            (node, stored.input or mappings[self._key(node)], stored.weight)
+            (node, stored.input or mappings[coder.key(node)], stored.weight)
             for node, stored in accepted.items()
         ]
         rewriter = Rewriter(network.graph, self.weight_bits, self.clipping)
         for node, mapping, weight in plan:
             rewriter.rewrite(node, mapping, weight)
         rewrite_stored_codes(network.graph, context)
-        change = measure_change(before, network, context.calibration)
-        report_change(change, len(accepted), context)
-        self._check_budget(change)
+        if context.result is None:
+            change = measure_change(before, network, context.calibration)
+            report_change(change, len(accepted), context)
+            self._check_budget(change)
         return network
 
     def bound(self, before: Network, after: Network) -> float:
         """Return the budget."""
         return math.inf if self.budget is None else self.budget
+
+    def _coder(self) -> InputCoder:
+        return InputCoder(
+            bits=self.activation_bits,
+            observer=self.observer,
+            percentile=self.percentile,
+            granularity=self.granularity,
+            scheme=self.scheme,
+        )
 
     def _check_budget(self, change: Change) -> None:
         if self.budget is None or change.relative <= self.budget:
@@ -180,7 +185,9 @@ class Quantize(Pass):
     def _report_unused(self, accepted: dict[ir.Node, Stored], context: PassContext) -> None:
         """Warn of the options that no contraction reads; of stored scales, another finding does."""
         given = self._given()
-        asked = [self._key(node)[1] for node, stored in accepted.items() if stored.input is None]
+        asked = [
+            self._coder().key(node)[1] for node, stored in accepted.items() if stored.input is None
+        ]
         if not accepted:
             # Widths are not idle: they decide on what crossbars take.
             idle = [given[name] for name in CODE_OPTIONS if name in given]
@@ -215,40 +222,6 @@ class Quantize(Pass):
                 raise error("pattern-unmatched", message, nearest(pattern, names))
             kept.update(matching)
         return kept
-
-    def _calibrate(
-        self, network: Network, accepted: dict[ir.Node, Stored], context: PassContext
-    ) -> dict[tuple[str, bool], Mapping | PerToken]:
-        """Return how the inputs are coded of which the network does not say it."""
-        asked = [node for node, stored in accepted.items() if stored.input is None]
-        keys = dict.fromkeys(self._key(node) for node in asked)
-        observers: dict[str, Observer] = {}
-        for name, token in keys:
-            if not token or name not in observers:
-                observers[name] = Observer.MINMAX if token else self.observer
-        records = observe_values(network, observers, context.calibration)
-        return {key: self._mapping(records[key[0]], key[1]) for key in keys}
-
-    def _mapping(self, record: Extremes, token: bool) -> Mapping | PerToken:
-        if not token:
-            return observe(
-                record, self.observer, self.percentile, self.activation_bits, self.scheme
-            )
-        unsigned = record.low >= 0.0 and is_unsigned(
-            record.range(), self.activation_bits, self.scheme
-        )
-        return PerToken(Codes(self.activation_bits, not unsigned))
-
-    def _key(self, node: ir.Node) -> tuple[str, bool]:
-        """Name the input of a contraction, and whether its scale is per token."""
-        view = Conv.of(node) if Conv.matches(node) else Linear.of(node)
-        return view.x.name or "", isinstance(view, Linear) and self._per_token(view.x)
-
-    def _per_token(self, x: ir.Value) -> bool:
-        """Tell whether every vector that a linear layer takes gets its own scale."""
-        if self.granularity is not Granularity.AUTO:
-            return self.granularity is Granularity.TOKEN
-        return self.scheme is not Scheme.AFFINE and math.prod(shape_of(x)[:-1]) > 1
 
 
 def _is_float(node: ir.Node) -> bool:

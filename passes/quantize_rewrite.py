@@ -80,7 +80,7 @@ class Rewriter:
         coded = self._codes(node, view.x, mapping)
         weight = self._weight(view, stored)
         sums = self._editor.add(
-            self._contraction(view, coded, weight), before=node, name=f"{_base(node)}/sums"
+            self._contraction(view, coded, weight), before=node, name=sums_name(node)
         )
         # Columns lie on the second axis of a convolution, on the last axis of a linear layer.
         spatial = len(shape_of(sums)) - 2
@@ -199,6 +199,11 @@ class Rewriter:
         for value in constants:
             if value is not None and not value.uses() and not value.is_graph_output():
                 self._graph.initializers.pop(value.name or "", None)
+
+
+def sums_name(node: ir.Node) -> str:
+    """Name the integer sums of a contraction."""
+    return f"{_base(node)}/sums"
 
 
 def _base(node: ir.Node) -> str:

@@ -25,7 +25,7 @@ from mcc.ir.network import (
 )
 from mcc.ir.network.matrix import matrix_block
 from mcc.passes.base import Pass, PassContext
-from mcc.passes.converter_range import contraction_view, converter_shifts
+from mcc.passes.converter_range import contraction_view, converter_shifts, known_shifts
 from mcc.passes.place_crossbar import extent_of
 from mcc.passes.tile_blocks import Block, cut
 
@@ -61,7 +61,10 @@ class Tile(Pass):
         }
         generator = np.random.default_rng(self.seed)
         untouched = generator.bit_generator.state
-        shifts = converter_shifts(network, tilings, context.calibration, target, generator)
+        if context.result is None:
+            shifts = converter_shifts(network, tilings, context.calibration, target, generator)
+        else:
+            shifts = known_shifts(context.result, tilings, target)
         if self.seed and generator.bit_generator.state == untouched:
             self._report_unused(target, context)
         for node, tiling in tilings.items():
