@@ -14,6 +14,7 @@ from torch.export import ExportedProgram
 
 from mcc.frontend.quiet import quiet
 from mcc.frontend.sources import location_in_traceback
+from mcc.frontend.torch_decompositions import decompose
 from mcc.frontend.torch_effects import location_of_node, operator_name
 from mcc.frontend.torch_flat import Flat
 from mcc.ir.diagnostics import NOWHERE, MccError, error
@@ -50,7 +51,7 @@ def convert(program: ExportedProgram, opset: int) -> ir.Model:
     try:
         with quiet(), torch.no_grad():
             result = cast(Any, torch.onnx).export(
-                program, dynamo=True, opset_version=opset, optimize=False, verbose=False
+                decompose(program), dynamo=True, opset_version=opset, optimize=False, verbose=False
             )
     except Exception as problem:
         raise _untranslated(problem) from problem
