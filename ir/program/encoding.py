@@ -148,8 +148,3 @@ def _sections(data: bytes) -> dict[str, Reader]:
     if position != len(data):
         header.fail(f"{len(data) - position} bytes follow the last section")
     return readers
-
-
-def image_cells(program: Program) -> list[NDArray[np.uint8]]:
-    """Return what `decode` needs as `cells`."""
-    return [image.cells for image in program.images]

@@ -171,6 +171,8 @@ def test_only_integer_contractions_go_on_crossbars(name: str) -> None:
 def test_crossbars_need_a_tiling_that_covers() -> None:
     network = mapped()
     sums = network.graph[1]
+    tile(sums, Tiling(row_blocks=((0, 2), (2, 3)), col_blocks=((0, 2),), live=((0, 0),)))
+    assert any("weights are in no tile" in message for message in wrong(network))
     tile(sums, Tiling(row_blocks=((0, 2),), col_blocks=((0, 2),), live=()))
     assert any("does not cover 3 x 2" in message for message in wrong(network))
     del sums.metadata_props["mcc.tiling"]

@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from mcc.ir.diagnostics import MccError
 from mcc.ir.program import INSTRUCTIONS, Constant, DType, Program, Stream
 from mcc.ir.program.binary import Reader, Writer
 from mcc.ir.program.code import read_instruction, write_instruction
-from mcc.ir.program.encoding import SECTIONS, decode, encode, image_cells
+from mcc.ir.program.encoding import SECTIONS, decode, encode
 from mcc.ir.program.instructions import Halt, Load
 from mcc.ir.program.instructions.base import Instruction
 from tests.program_generator import random_program
@@ -27,8 +28,12 @@ HEADER = struct.Struct("<8sHH")
 ENTRY = struct.Struct("<8sIQ")
 
 
+def cells_of(program: Program) -> list[NDArray[np.uint8]]:
+    return [image.cells for image in program.images]
+
+
 def again(program: Program, data: bytes) -> Program:
-    return decode(data, program.target, image_cells(program), program.host_graphs)
+    return decode(data, program.target, cells_of(program), program.host_graphs)
 
 
 def refused(program: Program, data: bytes) -> str:
@@ -150,15 +155,15 @@ def test_another_target_other_cells_and_other_graphs_are_refused() -> None:
     data = encode(program)
     other = program.target.with_values({"core.queue_depth": 7})
     with pytest.raises(MccError, match="another target"):
-        decode(data, other, image_cells(program), program.host_graphs)
-    cells = image_cells(program)
+        decode(data, other, cells_of(program), program.host_graphs)
+    cells = cells_of(program)
     cells[-1] = cells[-1] ^ np.uint8(1)
     with pytest.raises(MccError, match=f"cells of image {len(cells) - 1}"):
         decode(data, program.target, cells, program.host_graphs)
     with pytest.raises(MccError, match="images"):
         decode(data, program.target, cells[:-1], program.host_graphs)
     with pytest.raises(MccError, match="host graph 0"):
-        decode(data, program.target, image_cells(program), (b"another",))
+        decode(data, program.target, cells_of(program), (b"another",))
 
 
 def test_numbers_that_do_not_fit_are_refused() -> None:

@@ -14,6 +14,7 @@ from mcc.passes import place_crossbar as crossbar
 from mcc.passes import place_vector as vector
 from mcc.passes.place_crossbar import Demand, sentence
 from mcc.passes.place_rules import RULES, Condition, decide, operator_rows
+from mcc.passes.quantize import Quantize
 
 HEAD = '<ir_version: 10, opset_import: ["" : 20, "mcc" : 1]>\n'
 
@@ -231,6 +232,15 @@ def test_an_accepted_contraction_says_how_full_it_is() -> None:
     placement = crossbar.accepted(last_node(LINEAR), demand)
     assert placement.unit is Unit.CROSSBAR
     assert placement.measured.startswith("3 x 1, 0.0")
+
+
+def test_by_default_three_weights_are_too_few_for_a_macro() -> None:
+    demand = Demand(target=targets.load("rram40nm"), minimum_fill=Quantize().minimum_fill)
+    node = last_node(LINEAR)
+    node.replace_input_with(1, ir.Value(name="w", shape=ir.Shape((3, 1))))
+    assert crossbar.fills_array(node, demand) == "0.016 % of 1 macro, less than 0.05 %"
+    node.replace_input_with(1, ir.Value(name="w", shape=ir.Shape((3, 7))))
+    assert crossbar.fills_array(node, demand) is None
 
 
 def test_a_contraction_that_was_not_quantized() -> None:

@@ -62,11 +62,6 @@ class Quantize(Operator):
         """The largest code."""
         return code_range(self.bits, self.signed)[1]
 
-    @property
-    def per_token(self) -> bool:
-        """Whether the scale differs along the leading axes."""
-        return any(dim != 1 for dim in shape_of(self.scale))
-
     def attributes(self) -> dict[str, Attribute]:
         """Store what the function needs: the range and the type of the codes."""
         dtype = ir.DataType.INT8 if self.signed else ir.DataType.UINT8
