@@ -22,21 +22,22 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar, final
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mcc.ir.container import check_layout, damaged, members_of, pieces
+from mcc.ir.container import check_layout, damaged, members_of, parsed, pieces
 from mcc.ir.diagnostics import Location, MccError, located
 from mcc.ir.files import read_file, write_file
 from mcc.ir.hardware import Target, target_from_dict
 from mcc.ir.manifest import HEAD, MANIFEST, check_manifest, make_manifest, plain_json
 from mcc.ir.network.certificate import Certificate
 from mcc.ir.npz import Form, pack_arrays, unpack_arrays
+from mcc.ir.plain import check_signature, mapping_of, provenance_of
 from mcc.ir.program.encoding import decode, encode
 from mcc.ir.program.places import Place, Places
 from mcc.ir.program.program import Program
@@ -58,7 +59,6 @@ SMALL = 1 << 20
 """Bytes of a vector that no tensor of the signature needs to be as large as."""
 _HOST = re.compile(r"host/\d{4}\.onnx", re.ASCII)
 _STAGE = re.compile(r"stages/([a-z0-9][a-z0-9_-]*)\.onnx")
-T = TypeVar("T")
 
 
 @final
@@ -133,24 +133,24 @@ def from_bytes(data: bytes, file: str = "") -> Artifact:
 
 
 def _artifact(members: Mapping[str, bytes], manifest: Mapping[str, Any]) -> Artifact:
-    target = _parsed(MANIFEST, lambda: target_from_dict(manifest["target"]))
+    target = parsed(MANIFEST, lambda: target_from_dict(manifest["target"]))
     _check_content(manifest, target)
-    signature = _parsed(MANIFEST, lambda: Signature.from_dict(manifest["signature"]))
-    most = _parsed(MANIFEST, lambda: _largest(signature))
+    signature = parsed(MANIFEST, lambda: _signature(manifest))
+    most = parsed(MANIFEST, lambda: _largest(signature))
 
     def belongs(name: str, form: Form) -> bool:
         return form.bytes <= max(most, SMALL)
 
     return Artifact(
-        program=_parsed(PROGRAM, lambda: _program(members, target)),
+        program=parsed(PROGRAM, lambda: _program(members, target)),
         signature=signature,
         network=members[NETWORK],
         stages={match[1]: members[match[0]] for match in map(_STAGE.fullmatch, members) if match},
-        places=_parsed(SOURCE_MAP, lambda: _places(members[SOURCE_MAP])),
-        certificates=_parsed(CERTIFICATES, lambda: _certificates(members[CERTIFICATES])),
+        places=parsed(SOURCE_MAP, lambda: _places(members[SOURCE_MAP])),
+        certificates=parsed(CERTIFICATES, lambda: _certificates(members[CERTIFICATES])),
         vectors=unpack_arrays(VECTORS, members[VECTORS], MOST_VECTORS, belongs),
-        report=_parsed(REPORT, lambda: json.loads(members[REPORT])),
-        provenance=_parsed(MANIFEST, lambda: manifest["provenance"]),
+        report=parsed(REPORT, lambda: mapping_of(json.loads(members[REPORT]))),
+        provenance=parsed(MANIFEST, lambda: provenance_of(manifest["provenance"])),
     )
 
 
@@ -233,6 +233,12 @@ def _program(members: Mapping[str, bytes], target: Target) -> Program:
     return program
 
 
+def _signature(manifest: Mapping[str, Any]) -> Signature:
+    signature = Signature.from_dict(manifest["signature"])
+    check_signature(signature)
+    return signature
+
+
 def _largest(signature: Signature) -> int:
     """Return the bytes of the largest input or output of one run."""
     leaves = (*signature.input_leaves, *signature.output_leaves)
@@ -245,16 +251,3 @@ def _places(data: bytes) -> Places:
 
 def _certificates(data: bytes) -> tuple[Certificate, ...]:
     return tuple(Certificate.from_dict(item) for item in json.loads(data))
-
-
-def _parsed(member: str, parse: Callable[[], T]) -> T:
-    """Return what a member means; the hashes are right, so only another writer can be at fault."""
-    try:
-        return parse()
-    except MccError as cause:
-        if any(item.code.startswith("artifact") for item in cause.diagnostics):
-            raise
-        why = "; ".join(item.message for item in cause.diagnostics)
-        raise damaged(member, f"it cannot be read: {why}") from cause
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as cause:
-        raise damaged(member, f"it cannot be read: {cause!r}") from cause

@@ -10,9 +10,10 @@ import io
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import TypeVar
 
-from mcc.ir.diagnostics import MccError, error
+from mcc.ir.diagnostics import Location, MccError, error, located
 
 _LOCAL = struct.Struct("<IHHHHHIIIHH")
 _CENTRAL = struct.Struct("<IHHHHHHIIIHHHHHII")
@@ -25,6 +26,7 @@ _TIME, _DATE = 0, 0x21
 _MODE = 0o100644 << 16
 _UNIX = 3 << 8
 LARGEST = 0xFFFF_FFFE
+T = TypeVar("T")
 
 
 def pieces(members: Mapping[str, bytes]) -> Iterator[bytes]:
@@ -101,6 +103,31 @@ def damaged(member: str, why: str) -> MccError:
     """Return the refusal of an archive because of one of its members."""
     help = "compile again, or fetch the file again"
     return error("artifact-damaged", f"{_plain(member)}: {why}", help)
+
+
+def parsed(member: str, parse: Callable[[], T], file: str = "") -> T:
+    """Return what a member means; its hash is right, so only another writer can be at fault.
+
+    Args:
+        member: Its name.
+        parse: Reads it, and may fail in any way in which plain data make a reader fail.
+        file: What to call the archive in errors.
+
+    Raises:
+        MccError: `artifact-damaged`, naming the member.
+    """
+    try:
+        return parse()
+    except MccError as cause:
+        if any(item.code.startswith("artifact") for item in cause.diagnostics):
+            raise
+        why = "; ".join(item.message for item in cause.diagnostics)
+        problem, found = damaged(member, f"it cannot be read: {why}"), cause
+    except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as cause:
+        problem, found = damaged(member, f"it cannot be read: {cause!r}"), cause
+    except RecursionError as cause:
+        problem, found = damaged(member, "it is nested too deep"), cause
+    raise located(problem, Location(file)) from found
 
 
 def _plain(name: str) -> str:

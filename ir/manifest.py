@@ -42,16 +42,17 @@ def check_manifest(members: Mapping[str, bytes]) -> dict[str, Any]:
         MccError: `artifact-version`, or `artifact-damaged` naming the member.
     """
     manifest = _read(members[MANIFEST])
-    listed = cast("dict[str, dict[str, Any]]", manifest["members"])
+    listed = cast("dict[str, Any]", manifest["members"])
     for name in sorted(listed.keys() | (members.keys() - {MANIFEST})):
         if name not in members:
             raise damaged(name, "it is missing")
         if name not in listed:
             raise damaged(name, "the manifest does not name it")
         found = {"bytes": len(members[name]), "sha256": hash_of(members[name])}
-        if found["bytes"] != listed[name].get("bytes"):
-            raise damaged(name, f"it has {found['bytes']} bytes, not {listed[name].get('bytes')}")
-        if found != listed[name]:
+        said = cast("dict[str, Any]", listed[name] if isinstance(listed[name], dict) else {})
+        if found["bytes"] != said.get("bytes"):
+            raise damaged(name, f"it has {found['bytes']} bytes, not {said.get('bytes')}")
+        if found != said:
             raise damaged(name, "its bytes were changed")
     return manifest
 

@@ -15,7 +15,8 @@ from mcc.cli.console import json_option, make_table, print_json, print_tables
 @json_option
 def command(model: Path, as_json: bool) -> None:
     """Show the members of MODEL, its inputs and outputs, its proofs, and what it was made from."""
-    from mcc.ir.artifact import load, read_members
+    from mcc.ir.artifact import REPORT, load, read_members
+    from mcc.ir.container import parsed
     from mcc.ir.files import read_file
 
     artifact = load(model)
@@ -29,7 +30,7 @@ def command(model: Path, as_json: bool) -> None:
         "provenance": manifest["provenance"],
         "members": manifest["members"],
         "certificates": [item.to_dict() for item in artifact.certificates],
-        "sizes": artifact.report["sizes"],
+        "sizes": parsed(REPORT, lambda: artifact.report["sizes"], str(model)),
     }
     if as_json:
         print_json(plain)

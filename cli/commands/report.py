@@ -26,9 +26,12 @@ def command(model: Path, as_json: bool) -> None:
     estimate from a formula.
     """
     from mcc.cli.program import load
+    from mcc.ir.artifact import REPORT
+    from mcc.ir.container import parsed
 
     report = load(model).report()
-    print_json(report) if as_json else print_tables(*report_tables(report))
+    tables = parsed(REPORT, lambda: report_tables(report), str(model))
+    print_json(report) if as_json else print_tables(*tables)
 
 
 def report_tables(report: Mapping[str, Any]) -> list[Table]:

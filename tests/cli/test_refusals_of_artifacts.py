@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from mcc.ir.artifact import CONTENT
 from mcc.ir.container import members_of, pieces
-from mcc.ir.manifest import MANIFEST
+from mcc.ir.manifest import MANIFEST, hash_of, make_manifest, plain_json
+from tests.acceptance.forgeries import under_a_right_manifest
 from tests.cli.runner import Shell
 
 COMMANDS = [
@@ -94,6 +98,97 @@ def test_another_version(shell: Shell, compiled: bytes) -> None:
 @pytest.mark.parametrize("name", ["net.onnx", "x.npz"])
 def test_other_files(shell: Shell, name: str) -> None:
     refused(shell, Path(name).read_bytes())
+
+
+def put(*path: str | int, value: object) -> Callable[[Any], Any]:
+    """Return what changes one value of plain data."""
+
+    def change(data: Any) -> Any:
+        if not path:
+            return value
+        inner = data
+        for key in path[:-1]:
+            inner = inner[key]
+        inner[path[-1]] = value
+        return data
+
+    return change
+
+
+X = ("signature", "parameters", 0)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        put("provenance", value=[]),
+        put("provenance", value={}),
+        put("provenance", "passes", value=None),
+        put("provenance", "calibration_samples", value="8"),
+        put("provenance", "file", value=["net.onnx"]),
+        put("signature", value=None),
+        put("signature", "samples", value="yes"),
+        put(*X, "name", value=5),
+        put(*X, "optional", value=0),
+        put(*X, "structure", "shape", value="16"),
+        put(*X, "structure", "shape", 1, value=-16),
+        put(*X, "structure", "shape", value=[]),
+        put(*X, "structure", "dtype", value="float33"),
+        put("target", value=[]),
+        put("target_digest", value={}),
+    ],
+)
+def test_a_manifest_of_other_types(
+    shell: Shell, compiled: bytes, change: Callable[[Any], Any]
+) -> None:
+    members = dict(members_of(compiled))
+    content = change(json.loads(members.pop(MANIFEST)))
+    manifest = make_manifest({name: content[name] for name in CONTENT}, members)
+    messages = refused(shell, b"".join(pieces({MANIFEST: manifest, **members})))
+    assert all(text.startswith(f"{MANIFEST}: ") for text in messages)
+
+
+@pytest.mark.parametrize("member", ["program.bin", "report.json"])
+def test_a_manifest_that_says_nothing_of_a_member(
+    shell: Shell, compiled: bytes, member: str
+) -> None:
+    members = dict(members_of(compiled))
+    manifest = json.loads(members[MANIFEST])
+    manifest["members"][member] = None
+    del manifest["digest"]
+    manifest["digest"] = hash_of(plain_json(manifest))
+    members[MANIFEST] = plain_json(manifest)
+    [message] = refused(shell, b"".join(pieces(members)))
+    assert message.startswith(f"{member}: ")
+
+
+@pytest.mark.parametrize("content", [None, [], "report", 5])
+def test_a_report_that_is_none(shell: Shell, compiled: bytes, content: object) -> None:
+    members = {**dict(members_of(compiled)), "report.json": plain_json(content)}
+    [message] = refused(shell, under_a_right_manifest(members))
+    assert message.startswith("report.json: it cannot be read: ")
+
+
+@pytest.mark.parametrize(
+    ("command", "change"),
+    [
+        ("report", put(value={})),
+        ("report", put("time", value=None)),
+        ("report", put("time", "cycles", "value", value="many")),
+        ("report", put("energy", "components", value=[])),
+        ("report", put("operators", value=[None])),
+        ("inspect", put(value={})),
+    ],
+)
+def test_a_report_that_lacks_what_is_shown(
+    shell: Shell, compiled: bytes, command: str, change: Callable[[Any], Any]
+) -> None:
+    members = dict(members_of(compiled))
+    members["report.json"] = plain_json(change(json.loads(members["report.json"])))
+    Path("bad.mcc").write_bytes(under_a_right_manifest(members))
+    said = shell.refusal(command, "bad.mcc")
+    assert (said.code, said.place) == ("artifact-damaged", "bad.mcc")
+    assert said.message.startswith("report.json: ")
 
 
 def test_what_verify_finds_is_an_exit_code(shell: Shell, compiled: bytes) -> None:

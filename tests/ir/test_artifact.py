@@ -91,7 +91,7 @@ def small_artifact() -> Artifact:
         certificates=(Certificate(**proof, measured=0.0, inputs="8 random", passed=True),),
         vectors={"inputs/x": x, "outputs/y": np.array([[0.5, -0.0]], np.float32)},
         report={"cycles": {"value": 12, "kind": "simulated"}},
-        provenance={"model": "fc.onnx"},
+        provenance={"file": "fc.onnx", "passes": "tile", "calibration_samples": 1},
     )
 
 
