@@ -29,7 +29,7 @@ class _Form:
     op_type: str
     """The operator of the standard that it stands for."""
     operands: tuple[int, ...] = (0,)
-    """Where the operands are: each a tensor, its scale and its zero point."""
+    """Where the operands are: each a tensor, its scale and its zero point. If empty: at the end."""
     result: int = 3
     """Where the scale and the zero point of the result are."""
     bias: int | None = None
@@ -42,6 +42,7 @@ _FORMS: Mapping[tuple[str, str], _Form] = {
     (_MICROSOFT, "QGemm"): _Form("Gemm", (0, 3), result=7, bias=6),
     (_MICROSOFT, "QLinearAdd"): _Form("Add", (0, 3), result=6),
     (_MICROSOFT, "QLinearAveragePool"): _Form("AveragePool"),
+    (_MICROSOFT, "QLinearConcat"): _Form("Concat", (), result=0),
     (_MICROSOFT, "QLinearGlobalAveragePool"): _Form("GlobalAveragePool"),
     (_MICROSOFT, "QLinearLeakyRelu"): _Form("LeakyRelu"),
     (_MICROSOFT, "QLinearMul"): _Form("Mul", (0, 3), result=6),
@@ -108,7 +109,8 @@ class Decoder:
         """Decode the operands of an operator on codes, or say why that cannot be."""
         form = _FORMS[node.domain, node.op_type]
         result = _numbers(node, form.result)
-        found = [_numbers(node, place + 1) for place in form.operands]
+        places = form.operands or tuple(range(2, len(node.inputs), 3))
+        found = [_numbers(node, place + 1) for place in places]
         numbers = [pair for pair in found if pair is not None]
         if result is None or len(numbers) < len(found):
             return "a scale or zero point is left out, or computed at run time"
@@ -124,7 +126,7 @@ class Decoder:
             return "its bias is computed at run time"
         operands = [
             self._decode(node, required(node, place), pair, axis or 0)
-            for place, pair in zip(form.operands, numbers, strict=True)
+            for place, pair in zip(places, numbers, strict=True)
         ]
         if bias is not None:
             operands.append(self._bias(node, bias, numbers))

@@ -22,7 +22,7 @@ from mcc.ir.network import (
 )
 from mcc.passes import PassContext, lower_qoperators, parse_passes, run_pipeline
 from mcc.passes.canonicalize import Canonicalize
-from tests.canonical_networks import operators
+from tests.canonical_networks import constant, operators
 
 Array = np.ndarray[Any, Any]
 Forms = dict[tuple[str, str], Any]
@@ -171,6 +171,20 @@ def test_operators_without_weights_are_opened_as_well(kind: str, count: int) -> 
     feeds = drawn(before, 1)
     old, new = (ReferenceExecutor(item).run(feeds)["y"] for item in (before, outcome.network))
     assert np.abs(np.rint((old - new) / 0.06)).max() <= 1
+
+
+def test_codes_of_different_scales_are_joined_as_real_numbers() -> None:
+    join = "r = com.microsoft.QLinearConcat<axis=0>(t, u, q, s, z, p, t, u)"
+    constants = f"{PARAMETERS}, {constant('c', 8, 5)}"
+    body = (
+        f"{CODE} p = QuantizeLinear(x, t, u) {join} d = DequantizeLinear(r, t, u) y = MatMul(d, c)"
+    )
+    before = model("float[4,8] x", "float[8,5] y", constants, body)
+    after, _ = mapped(before)
+    assert stays_on_chip(after)
+    feeds = drawn(before, 2)
+    old, new = (ReferenceExecutor(item).run(feeds)["y"] for item in (before, after))
+    assert np.abs(old - new).max() < 0.05 * np.abs(old).max()
 
 
 @pytest.mark.parametrize(
