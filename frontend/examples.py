@@ -54,8 +54,10 @@ def refuse_bad_examples(examples: Mapping[str, Array]) -> None:
     problems: list[Diagnostic] = []
     for name, array in examples.items():
         if array.size == 0:
-            text = f"input `{name}` is empty"
-            problems.append(Diagnostic("input-shape", text, "give at least one sample"))
+            axis = array.shape.index(0)
+            text = f"input `{name}` is empty: its axis {axis} has no elements"
+            help = "give at least one sample" if axis == 0 else "give what the network is used on"
+            problems.append(Diagnostic("input-shape", text, help))
         elif array.dtype.kind == "f" and not np.isfinite(array).all():
             bad = int(array.size - np.isfinite(array).sum())
             text = f"input `{name}` is NaN or infinite in {bad} of {array.size} elements"

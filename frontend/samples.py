@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from mcc.frontend.capture import note
 from mcc.frontend.sample_probes import far_samples, variants
-from mcc.ir.diagnostics import MccError
+from mcc.ir.diagnostics import Diagnostic, MccError
 from mcc.ir.tensors import Array
 
 TOLERANCE = 1e-4
@@ -104,6 +105,25 @@ def _try(run: Run, inputs: Sequence[Array]) -> Sequence[Array] | None:
             return run(inputs)
     except (MccError, RuntimeError, ValueError, IndexError, TypeError, AssertionError):
         return None
+
+
+def why_fixed(inputs: Mapping[str, Array], outputs: Mapping[str, Array]) -> Diagnostic:
+    """Say what keeps a network from taking another number of samples, on one run of it."""
+    lengths = {name: len(array) if array.ndim else 0 for name, array in inputs.items()}
+    scalars = [name for name, length in lengths.items() if not length]
+    count = common_count(list(inputs.values()))
+    apart = [name for name, array in outputs.items() if common_count([array]) != count]
+    why = "its samples see each other along axis 0, or it runs on this number of them only"
+    if scalars:
+        why = f"input `{scalars[0]}` is a scalar, without an axis of samples"
+    elif count is None:
+        listed = ", ".join(f"`{name}` {length}" for name, length in lengths.items())
+        why = f"the inputs differ in length along axis 0: {listed}"
+    elif apart:
+        size = "x".join(map(str, outputs[apart[0]].shape)) or "a scalar"
+        why = f"output `{apart[0]}` is {size}, and axis 0 of the inputs has length {count}"
+    text = f"the program takes the shapes of the example and no others: {why}"
+    return note("samples-fixed", text, "let axis 0 count samples in every input and output")
 
 
 def close(left: Array, right: Array) -> bool:

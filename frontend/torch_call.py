@@ -85,7 +85,8 @@ def bind(
     call = Call(tuple(values), spec, _named_apart(described))
     if [id(tensor) for tensor in call.tensors] != [id(tensor) for tensor in found]:
         text = f"{type(module).__name__}.forward takes a container that torch cannot take apart"
-        raise error("input-unsupported", text, "use tensors in tuples, lists and dicts")
+        help = "use tuples, lists and dicts, or `torch.export.register_dataclass` for a dataclass"
+        raise error("input-unsupported", text, help)
     if not found:
         raise error("example-inputs", "the example inputs hold no tensor", "give tensors or arrays")
     return call

@@ -15,7 +15,7 @@ from mcc.frontend.certify import certify
 from mcc.frontend.examples import refuse_bad_examples
 from mcc.frontend.names import name_ends, name_weights, output_names
 from mcc.frontend.onnx_simplify import inline, simplify
-from mcc.frontend.samples import MOST, common_count, is_per_sample, split
+from mcc.frontend.samples import MOST, common_count, is_per_sample, split, why_fixed
 from mcc.frontend.sources import take_locations
 from mcc.frontend.torch_call import Call, bind, resize, to_tensor
 from mcc.frontend.torch_eager import try_eager
@@ -25,7 +25,7 @@ from mcc.frontend.torch_flat import PREFIX, Flat
 from mcc.frontend.torch_module import isolate
 from mcc.frontend.torch_patches import caches_off, patched
 from mcc.frontend.torch_state import mutations
-from mcc.ir.diagnostics import Diagnostic, MccError
+from mcc.ir.diagnostics import Diagnostic, MccError, Severity
 from mcc.ir.network import Certificate, Network, Stage, set_stage
 from mcc.ir.signature import Signature
 from mcc.ir.structure import Leaf, leaves_of, map_leaves
@@ -70,6 +70,8 @@ def capture_module(
     runs = split(inputs) if samples else [inputs]
     outputs = _Outputs.of(work, runs[:MOST])
     signature = Signature(resize(work.call, shown), outputs.structure, samples)
+    if not samples:
+        found.append(why_fixed(work.feeds(inputs), outputs.named(signature)[0]))
     network, certificate, more = _convert(work, program, shown, signature, outputs)
     return Capture(
         network,
@@ -113,6 +115,12 @@ class _Work:
         if any(part.training for part in self.module.modules()):
             text = "the module was in training mode and is compiled in evaluation mode"
             found.append(note("evaluation-mode", text, "call `module.eval()` to say so yourself"))
+        if any(item.dtype is torch.float64 for item in duplicate.parameters()):
+            text = "the module computes in float64, so that all of it runs on the host"
+            severity = Severity.WARNING
+            found.append(
+                Diagnostic("double-precision", text, "`module.float()`", severity=severity)
+            )
         if caches_off(duplicate):
             found.append(note("cache-off", "the cache of keys and values is turned off"))
         with patched(duplicate) as patches:
@@ -137,6 +145,10 @@ class _Outputs:
         names = iter(output_names(paths, [leaf.name for leaf in work.leaves]))
         structure = map_leaves(eager.structure, lambda leaf: replace(leaf, name=next(names)))
         return cls(structure, rounds, values)
+
+    def named(self, signature: Signature) -> list[dict[str, Array]]:
+        names = [leaf.name for leaf in signature.output_leaves]
+        return [dict(zip(names, values, strict=True)) for values in self.values]
 
 
 def _trace(work: _Work, inputs: list[Array]) -> tuple[ExportedProgram, list[Array]]:
@@ -181,8 +193,7 @@ def _convert(
     """Convert at the first opset that gives the module's own results."""
     reusable = not cast(Any, program).range_constraints
     feeds = [work.feeds(run) for run in outputs.runs]
-    names = [leaf.name for leaf in signature.output_leaves]
-    expected = [dict(zip(names, values, strict=True)) for values in outputs.values]
+    expected = outputs.named(signature)
     failures: list[MccError] = []
     for opset in OPSETS:
         fresh = program if reusable and not failures else work.export(shown)

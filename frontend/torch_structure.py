@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, cast
 
 import torch
@@ -11,6 +11,7 @@ import torch
 from mcc.frontend.examples import DTYPES
 from mcc.ir.diagnostics import error
 from mcc.ir.structure import Constant, Group, GroupKind, Leaf, Structure
+from mcc.ir.tensors import named_items
 
 _PLAIN = (bool, int, float, str)
 
@@ -46,11 +47,11 @@ def dtype_name(tensor: torch.Tensor, path: str) -> str:
     """Name the element type as NumPy does, or refuse it."""
     name = str(tensor.dtype).removeprefix("torch.")
     if name not in DTYPES:
-        raise error(
-            "dtype-unsupported",
-            f"`{path}` is {name}",
-            "convert the module and its inputs to float32: `module.float()`",
-        )
+        where = f"`{path}`" if path else "the result of the module"
+        help = "convert the module and its inputs to float32: `module.float()`"
+        if tensor.is_complex():
+            help = "compute with pairs of real numbers: `torch.view_as_real`"
+        raise error("dtype-unsupported", f"{where} is {name}", help)
     return name
 
 
@@ -58,23 +59,28 @@ def _container(
     value: Any, path: str, code: str
 ) -> tuple[GroupKind, tuple[str | int, ...], tuple[Any, ...], str]:
     kind = cast(Any, type(value))
-    if isinstance(value, Mapping):
-        mapping = cast(Mapping[Any, Any], value)
-        if all(isinstance(key, (str, int)) for key in mapping):
-            return GroupKind.DICT, tuple(mapping), tuple(mapping.values()), ""
-    elif isinstance(value, tuple) and hasattr(kind, "_fields"):
-        items = tuple(cast(Sequence[Any], value))
-        return GroupKind.NAMED_TUPLE, kind._fields, items, kind.__name__
+    named = named_items(value)
+    if named is not None:
+        if all(isinstance(key, (str, int)) for key in named):
+            record = dataclasses.is_dataclass(value)
+            group = GroupKind.RECORD if record else GroupKind.DICT
+            type_name = str(kind.__name__) if record else ""
+            return group, tuple(named), tuple(named.values()), type_name
     elif isinstance(value, tuple):
-        return GroupKind.TUPLE, (), cast(tuple[Any, ...], value), ""
+        items, fields = tuple(cast(Sequence[Any], value)), _fields(kind)
+        if fields is not None and len(fields) == len(items):
+            return GroupKind.NAMED_TUPLE, fields, items, kind.__name__
+        return GroupKind.TUPLE, (), items, ""
     elif isinstance(value, list):
         return GroupKind.LIST, (), tuple(cast(list[Any], value)), ""
-    elif dataclasses.is_dataclass(kind):
-        names = tuple(field.name for field in dataclasses.fields(kind))
-        return GroupKind.DICT, names, tuple(getattr(value, name) for name in names), ""
     where = f"`{path}`" if path else "the result of the module"
     raise error(
         code,
         f"{where} is {kind.__name__}, which cannot be taken apart into tensors",
         "use tensors in tuples, lists, dicts, named tuples or dataclasses",
     )
+
+
+def _fields(kind: Any) -> tuple[str, ...] | None:
+    """Name the items of a named tuple, or of a tuple such as torch's operators return."""
+    return getattr(kind, "_fields", None) or getattr(kind, "__match_args__", None)

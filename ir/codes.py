@@ -54,6 +54,10 @@ CODES: dict[str, str] = {
     "crossbar-unused": (
         "All contractions of the network run on the host; `mcc explain` gives the reason of each."
     ),
+    "double-precision": (
+        "The network computes in float64, which no crossbar and no core of the chip does: all of "
+        "it runs on the host."
+    ),
     "dtype-unsupported": (
         "A tensor has an element type that the digital reference cannot compute with."
     ),
@@ -176,6 +180,10 @@ CODES: dict[str, str] = {
     ),
     "random-operator": "The network draws random numbers; two calls would not agree.",
     "reference-failed": "ONNX Runtime, which judges every network, does not load or run this one.",
+    "samples-fixed": (
+        "Axis 0 does not count samples in every input and output, so the program takes the shapes "
+        "of the example and no others."
+    ),
     "samples-repeated": "The network was made for one sample and is run once for each.",
     "seed-invalid": "The seed of a chip instance is a whole number from 0 to 2**64 - 1.",
     "shape-unknown": "A value of the network has no static shape; the compiler needs all shapes.",

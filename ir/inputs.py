@@ -9,7 +9,7 @@ import numpy as np
 
 from mcc.ir.diagnostics import Diagnostic, nearest
 from mcc.ir.structure import Constant, Group, GroupKind, Leaf, Plain, Structure
-from mcc.ir.tensors import Array, to_array, type_name
+from mcc.ir.tensors import Array, is_torch, named_items, to_array, type_name
 
 
 def fits(shape: tuple[int, ...], leaf: Leaf, samples: bool) -> bool:
@@ -83,7 +83,12 @@ def collect(
     """
     if isinstance(structure, Leaf):
         array = to_array(value)
-        if array is None:
+        if array is None and is_torch(value):
+            kind = str(value.dtype).removeprefix("torch.")
+            text = f"input `{path}` is {kind}, the network takes {structure.dtype}"
+            help = f"convert it: `{path}.to(torch.{structure.dtype})`"
+            problems.append(Diagnostic("input-dtype", text, help))
+        elif array is None:
             text = f"input `{path}` is {type(value).__name__}, the network takes a tensor"
             problems.append(Diagnostic("input-dtype", text, "give a NumPy array or a torch tensor"))
         else:
@@ -105,11 +110,11 @@ def _items(
     """Pair the items of a container with what was given for them."""
     text = f"input `{path}` is {type(value).__name__}, not a {group.kind}"
     wrong = Diagnostic("input-structure", text, "nest it as at capture")
-    if group.kind is GroupKind.DICT:
-        if not isinstance(value, Mapping):
+    if group.kind in (GroupKind.DICT, GroupKind.RECORD):
+        mapping = named_items(value)
+        if mapping is None:
             problems.append(wrong)
             return []
-        mapping = cast(Mapping[Any, Any], value)
         for key in mapping:
             if key not in group.keys:
                 help = nearest(str(key), map(str, group.keys))

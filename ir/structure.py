@@ -23,6 +23,24 @@ class GroupKind(StrEnum):
     LIST = "list"
     DICT = "dict"
     NAMED_TUPLE = "named_tuple"
+    RECORD = "record"
+
+
+@final
+class Record(dict[str, Any]):
+    """The fields of a dataclass: `record.name`, `record["name"]`, and `record[0]` by position.
+
+    Stands for the results of a class that need not be there where a program runs. Change nothing.
+    """
+
+    def __init__(self, fields: Mapping[str, Any]) -> None:
+        super().__init__(fields)
+        vars(self).update(fields)
+
+    def __missing__(self, key: object) -> Any:
+        if isinstance(key, int):
+            return tuple(dict[str, Any].values(self))[key]
+        raise KeyError(key)
 
 
 @final
@@ -112,6 +130,8 @@ def build(structure: Structure, values: Mapping[str, Array], as_torch: bool) -> 
     items = [build(item, values, as_torch) for item in structure.items]
     if structure.kind is GroupKind.DICT:
         return dict(zip(structure.keys, items, strict=True))
+    if structure.kind is GroupKind.RECORD:
+        return Record(dict(zip(map(str, structure.keys), items, strict=True)))
     if structure.kind is GroupKind.NAMED_TUPLE:
         fields = [str(key) for key in structure.keys]
         return cast(Any, collections).namedtuple(structure.type_name, fields)(*items)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
@@ -21,11 +22,21 @@ def is_torch(value: Any) -> bool:
 
 def holds_torch(value: Any) -> bool:
     """Tell whether a nested value holds a torch tensor."""
-    if isinstance(value, Mapping):
-        return any(holds_torch(item) for item in cast(Mapping[Any, Any], value).values())
+    named = named_items(value)
+    if named is not None:
+        return any(holds_torch(item) for item in named.values())
     if isinstance(value, (tuple, list)):
         return any(holds_torch(item) for item in cast(Sequence[Any], value))
     return is_torch(value)
+
+
+def named_items(value: Any) -> Mapping[Any, Any] | None:
+    """Return the items of a mapping, or the fields of a dataclass; nothing for anything else."""
+    if isinstance(value, Mapping):
+        return cast(Mapping[Any, Any], value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    return None
 
 
 def to_array(value: Any) -> Array | None:

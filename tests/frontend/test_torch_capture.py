@@ -75,8 +75,8 @@ def test_nested_structures_come_back_as_the_module_has_them() -> None:
     np.testing.assert_array_equal(found["pair"].right, args[1][0].numpy())
     np.testing.assert_allclose(found["list"][0], eager["list"][0].numpy(), rtol=1e-5)
     assert found["list"][1:] == [None, 3]
-    np.testing.assert_allclose(found["parts"]["total"], eager["parts"].total.numpy(), rtol=1e-5)
-    assert isinstance(found["parts"]["extra"], tuple)
+    np.testing.assert_allclose(found["parts"].total, eager["parts"].total.numpy(), rtol=1e-5)
+    assert isinstance(found["parts"].extra, tuple)
 
 
 def test_shapes_are_static_and_for_one_sample() -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import copy
 import json
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -8,7 +10,7 @@ import pytest
 
 from mcc.ir.diagnostics import MccError
 from mcc.ir.signature import Parameter, Signature
-from mcc.ir.structure import Constant, Group, GroupKind, Leaf
+from mcc.ir.structure import Constant, Group, GroupKind, Leaf, Record
 from mcc.ir.tensors import holds_torch
 
 IMAGE = Leaf("x", "float32", (1, 3))
@@ -124,13 +126,42 @@ def test_outputs_get_their_structure_back() -> None:
     assert result.b[1] is None
 
 
+@dataclass
+class Image:
+    image: Any
+
+
+def test_a_dataclass_gives_its_fields() -> None:
+    group = Group(GroupKind.RECORD, (Leaf("d.image", "float32", (1, 3)),), ("image",), "Image")
+    nested = Signature((Parameter("d", group),), IMAGE, samples=True)
+    for given in (Image(X), {"image": X}):
+        assert list(nested.flatten_inputs((given,), {})) == ["d.image"]
+    assert codes_of(X, signature=nested) == ["input-structure"]
+    assert codes_of(Image, signature=nested) == ["input-structure"]
+
+
+def test_a_record_is_read_by_attribute_key_and_place() -> None:
+    record: Any = Record({"logits": X, "values": IDS})
+    assert record.logits is record["logits"] is record[0] is X
+    assert record.values is record["values"] is record[-1] is IDS
+    assert list(record) == ["logits", "values"]
+    assert {**record} == copy.copy(record)
+    with pytest.raises(KeyError):
+        record["loss"]
+    with pytest.raises(AttributeError):
+        _ = record.loss
+
+
 def test_torch_in_gives_torch_out() -> None:
     torch = pytest.importorskip("torch")
     plain = Signature((Parameter("x", IMAGE),), IMAGE, samples=True)
     assert holds_torch({"x": [torch.zeros(1)]})
     assert not holds_torch({"x": [X]})
+    assert holds_torch([Image(torch.zeros(1))])
+    assert not holds_torch(Image)
     feeds = plain.flatten_inputs((torch.ones(2, 3),), {})
     result = plain.unflatten_outputs(feeds, as_torch=True)
     assert isinstance(result, torch.Tensor)
     assert torch.equal(result, torch.ones(2, 3))
-    assert codes_of(torch.ones(2, 3, dtype=torch.bfloat16), signature=plain) == ["input-dtype"]
+    with pytest.raises(MccError, match="`x` is bfloat16, the network takes float32"):
+        plain.flatten_inputs((torch.ones(2, 3, dtype=torch.bfloat16),), {})
