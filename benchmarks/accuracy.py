@@ -132,8 +132,9 @@ class Benchmark:
         """Run samples at every fidelity."""
         few, answers = test.on_chips, test.answers
 
-        def run(fidelity: str, inputs: Array, seed: int = 0) -> Array:
-            self.progress(f"{work.name}, {program.target.name}, {fidelity}, chip {seed}")
+        def run(fidelity: str, inputs: Array, seed: int | None = None) -> Array:
+            chip = "" if seed is None else f", chip {seed}"
+            self.progress(f"{work.name}, {program.target.name}, {fidelity}{chip}")
             return mcc.Machine(program, fidelity, seed)(inputs)
 
         def score(outputs: Array) -> float:

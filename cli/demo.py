@@ -78,7 +78,7 @@ def _scores(
 ) -> list[tuple[str, str, str]]:
     """Run the held-out digits at each fidelity, and on several chips at `device`."""
 
-    def score(fidelity: str, seed: int = 0) -> float:
+    def score(fidelity: str, seed: int | None = None) -> float:
         progress(f"{fidelity}, chip {seed}" if fidelity == "device" else fidelity)
         machine = Machine(program, fidelity, seed)
         return accuracy(machine(digits.test_images), digits.test_labels)

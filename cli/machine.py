@@ -13,6 +13,7 @@ from mcc.runtime import machine as engine
 from mcc.runtime.arrays import Fidelity
 from mcc.runtime.cycles import Cycles
 from mcc.runtime.observation import Observer
+from mcc.runtime.random import check_seed
 
 
 @final
@@ -42,7 +43,7 @@ class Machine:
         self,
         program: Program,
         fidelity: str | Fidelity = Fidelity.EXACT,
-        seed: int = 0,
+        seed: int | None = None,
         threads: int = 2,
     ) -> None:
         """Program one chip.
@@ -50,16 +51,16 @@ class Machine:
         Args:
             program: What to run.
             fidelity: `exact`, `converter` or `device`.
-            seed: The chip instance, at `device`.
+            seed: The chip instance, at `device`; 0 if None. All chips are the same elsewhere.
             threads: Threads to compute with; the results do not depend on it.
 
         Raises:
             MccError: `option-value` or `seed-invalid`.
         """
-        _check(fidelity, threads)
+        _check(fidelity, seed, threads)
         self.program = program
         self.fidelity = Fidelity(fidelity)
-        self._engine = engine.Machine(program.artifact.program, self.fidelity, seed, threads)
+        self._engine = engine.Machine(program.artifact.program, self.fidelity, seed or 0, threads)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the network; arrays or torch tensors in, the same kind out."""
@@ -101,11 +102,16 @@ class Machine:
         return {name: array[0, ...] for name, array in run.outputs.items()}, run
 
 
-def _check(fidelity: object, threads: object) -> None:
+def _check(fidelity: object, seed: object, threads: object) -> None:
     if fidelity not in list(Fidelity):
         help = nearest(str(fidelity), Fidelity)
         if fidelity == "wire":
-            help = f"the resistance of wires is not built yet; {help}"
+            help = f"this version has no resistance of wires; {help}"
         raise error("option-value", f"there is no fidelity `{fidelity}`", help)
+    if seed is not None:
+        check_seed(seed)
+        if fidelity != Fidelity.DEVICE:
+            text = f"at fidelity {fidelity} all chips are the same: seed {seed} has no effect"
+            raise error("option-value", text, 'give `fidelity="device"`, or no seed')
     if not isinstance(threads, int) or isinstance(threads, bool) or threads < 1:
         raise error("option-value", f"threads is {threads!r}", "use a whole number from 1")

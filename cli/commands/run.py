@@ -79,7 +79,7 @@ def command(
     feeds = feeds_of(signature, arrays)
     with progress_bar("run") as progress:
         progress("programming")
-        machine = Machine(program, fidelity, seed or 0, threads)
+        machine = Machine(program, fidelity, seed, threads)
         outputs, run = machine.run_feeds(
             feeds, trace=trace is not None, progress=lambda done: progress(fidelity, done)
         )

@@ -69,8 +69,8 @@ program = mcc.load(sys.argv[1])
 x = np.load(sys.argv[2])["x"]
 print(json.dumps({{
     "outputs": {{
-        name: mcc.Machine(program, name, seed=7)(x).tolist()
-        for name in ("exact", "converter", "device")
+        name: mcc.Machine(program, name, seed)(x).tolist()
+        for name, seed in (("exact", None), ("converter", None), ("device", 7))
     }},
     "verify": [[it.name, it.passed, it.detail] for it in program.verify()],
     "report": program.report(),
@@ -95,8 +95,8 @@ def test_a_process_without_torch_does_the_same(folder: Path) -> None:
     found = json.loads(run(USE, folder / "model.mcc", folder / "x.npz"))
     program = mcc.load(folder / "model.mcc")
     outputs: dict[str, Any] = {
-        name: mcc.Machine(program, name, seed=7)(samples(3, 5)).tolist()
-        for name in ("exact", "converter", "device")
+        name: mcc.Machine(program, name, seed)(samples(3, 5)).tolist()
+        for name, seed in (("exact", None), ("converter", None), ("device", 7))
     }
     assert found["outputs"] == outputs
     assert found["verify"] == [[it.name, it.passed, it.detail] for it in program.verify()]

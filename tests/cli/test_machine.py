@@ -47,7 +47,7 @@ def test_numbers_go_in_and_come_out_as_numbers(given: Callable[[torch.Tensor], A
     ("options", "said"),
     [
         ({"fidelity": "devise"}, "option-value"),
-        ({"fidelity": "wire"}, "the resistance of wires is not built yet; known: converter"),
+        ({"fidelity": "wire"}, "this version has no resistance of wires; known: converter"),
         ({"threads": 0}, "option-value"),
         ({"threads": "all"}, "option-value"),
         ({"threads": 1.5}, "option-value"),
@@ -55,6 +55,8 @@ def test_numbers_go_in_and_come_out_as_numbers(given: Callable[[torch.Tensor], A
         ({"fidelity": "device", "seed": 1.5}, "seed-invalid"),
         ({"seed": "a"}, "seed-invalid"),
         ({"seed": True}, "seed-invalid"),
+        ({"seed": 3}, "at fidelity exact all chips are the same: seed 3 has no effect"),
+        ({"fidelity": "converter", "seed": 0}, "option-value"),
     ],
 )
 def test_machines_that_there_are_not(options: dict[str, Any], said: str) -> None:

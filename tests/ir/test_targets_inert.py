@@ -101,7 +101,8 @@ def test_the_driver_declares_the_same(name: str) -> None:
     program = mcc.compile(residual(), target=target, calibration=calibration, passes=PASSES)
     found = found_in(program.report())
     for fidelity in Fidelity:
-        outputs = mcc.Machine(program, fidelity, seed=5)(samples(residual(), 1, seed=8)[0])
+        seed = 5 if fidelity is Fidelity.DEVICE else None
+        outputs = mcc.Machine(program, fidelity, seed)(samples(residual(), 1, seed=8)[0])
         found[f"outputs.{fidelity}"] = {"y": outputs.tobytes()}
     named = ("report.operators", "report.sizes.host_graph_bytes")  # capture names the nodes
     assert {**found, **{key: short[key] for key in named}} == short
