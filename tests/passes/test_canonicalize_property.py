@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mcc.frontend import capture
 from mcc.ir.network import (
     Network,
     from_text,
-    load,
     shape_of,
     to_bytes,
 )
@@ -177,7 +177,7 @@ def test_the_result_is_the_same_bytes_each_time() -> None:
 
 @pytest.mark.skipif(not MNIST.exists(), reason=f"{MNIST} is not here")
 def test_mnist_becomes_canonical() -> None:
-    network = load(MNIST)
+    network = capture(MNIST).network
     feeds = {"Input3": np.random.default_rng(0).uniform(0, 255, (1, 1, 28, 28)).astype(np.float32)}
     outcome = run_pipeline(network, [Canonicalize()], PassContext(calibration=(feeds,)))
     assert [node.op_type for node in outcome.network.graph] == [
