@@ -141,7 +141,7 @@ def _artifact(members: Mapping[str, bytes], manifest: Mapping[str, Any]) -> Arti
     def belongs(name: str, form: Form) -> bool:
         return form.bytes <= max(most, SMALL)
 
-    return Artifact(
+    artifact = Artifact(
         program=parsed(PROGRAM, lambda: _program(members, target)),
         signature=signature,
         network=members[NETWORK],
@@ -152,6 +152,20 @@ def _artifact(members: Mapping[str, bytes], manifest: Mapping[str, Any]) -> Arti
         report=parsed(REPORT, lambda: mapping_of(json.loads(members[REPORT]))),
         provenance=parsed(MANIFEST, lambda: provenance_of(manifest["provenance"])),
     )
+    _check_form(artifact, members, manifest)
+    return artifact
+
+
+def _check_form(
+    artifact: Artifact, members: Mapping[str, bytes], manifest: Mapping[str, Any]
+) -> None:
+    """Refuse content that is not written as it is here: a name twice, or what nobody reads."""
+    for name, content in parsed(REPORT, lambda: _plain_members(artifact)).items():
+        if content != members[name]:
+            raise damaged(name, "its content is written in another way")
+    content = _content(artifact)
+    if plain_json(content) != plain_json({name: manifest[name] for name in content}):
+        raise damaged(MANIFEST, "its content is written in another way")
 
 
 def read_members(data: bytes) -> tuple[dict[str, bytes], dict[str, Any]]:
@@ -177,26 +191,37 @@ def read_members(data: bytes) -> tuple[dict[str, bytes], dict[str, Any]]:
 
 def _members(artifact: Artifact) -> dict[str, bytes]:
     program = artifact.program
-    places = sorted(artifact.places.items(), key=lambda item: item[0])
-    members = {
-        PROGRAM: encode(program),
-        SOURCE_MAP: plain_json([[*at, *place.to_list()] for at, place in places]),
+    members = _plain_members(artifact) | {
         CELLS: pack_arrays(_states(program)),
         NETWORK: artifact.network,
-        CERTIFICATES: plain_json([item.to_dict() for item in artifact.certificates]),
         VECTORS: pack_arrays(artifact.vectors),
-        REPORT: plain_json(artifact.report),
     }
     members |= {host_member(i): graph for i, graph in enumerate(program.host_graphs)}
     members |= {stage_member(name): data for name, data in artifact.stages.items()}
-    content = {
-        "target": program.target.to_dict(),
-        "target_digest": program.target.digest(),
+    members[MANIFEST] = make_manifest(_content(artifact), members)
+    return _ordered(members)
+
+
+def _plain_members(artifact: Artifact) -> dict[str, bytes]:
+    """Return the members that are neither networks nor archives."""
+    places = sorted(artifact.places.items(), key=lambda item: item[0])
+    return {
+        PROGRAM: encode(artifact.program),
+        SOURCE_MAP: plain_json([[*at, *place.to_list()] for at, place in places]),
+        CERTIFICATES: plain_json([item.to_dict() for item in artifact.certificates]),
+        REPORT: plain_json(artifact.report),
+    }
+
+
+def _content(artifact: Artifact) -> dict[str, Any]:
+    """Return what the manifest holds besides what every manifest does."""
+    target = artifact.program.target
+    return {
+        "target": target.to_dict(),
+        "target_digest": target.digest(),
         "signature": artifact.signature.to_dict(),
         "provenance": artifact.provenance,
     }
-    members[MANIFEST] = make_manifest(content, members)
-    return _ordered(members)
 
 
 def _ordered(members: Mapping[str, bytes]) -> dict[str, bytes]:

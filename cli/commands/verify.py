@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 def command(model: Path, as_json: bool) -> None:
     """Prove MODEL, a compiled file, again from what is in it.
 
-    Its hashes; the certificate of each pass; that cells, instructions and host graphs are those
-    that its network gives; and that the program computes what the network does, bit for bit. What
-    rests on the original, which is not in the file, is shown as recorded.
+    Its hashes; the certificate of each pass, and that the pass makes the network again; that cells,
+    instructions and host graphs are those that its network gives; and that the program computes
+    what the network does, bit for bit. What rests on the original or on calibration data, which
+    are not in the file, is shown as recorded.
     """
     from mcc.cli.program import load
     from mcc.cli.proofs import Check, verify

@@ -22,6 +22,7 @@ from mcc.ir.artifact import (
     Artifact,
     host_member,
 )
+from mcc.ir.manifest import plain_json
 from mcc.ir.network import Feeds, Network
 from mcc.ir.program import Program
 from mcc.ir.program.encoding import encode
@@ -53,7 +54,7 @@ def check_runs(artifact: Artifact, network: Network) -> Iterator[Check]:
     """Time the program, and run it beside its network on the inputs whose outputs are recorded."""
     costs = costs_of(artifact.program, trace=True)
     report = make_report(artifact.program, costs, network)
-    equal = report == artifact.report
+    equal = plain_json(report) == plain_json(artifact.report)
     detail = f"{'follows' if equal else 'does not follow'} from {PROGRAM} and its clock"
     yield Check(REPORT, equal, detail)
     machine = Machine(artifact.program, Fidelity.EXACT, costs=costs)

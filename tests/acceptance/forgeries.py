@@ -18,9 +18,18 @@ from mcc.ir.manifest import MANIFEST, make_manifest
 from mcc.ir.network import Contract, from_bytes, to_bytes
 from mcc.ir.program import Image
 from mcc.ir.program.instructions import Instruction, Quantize, Unary, UnaryOperation
-from mcc.ir.structure import Leaf
-
-Forgery = Callable[[Artifact], Artifact]
+from tests.acceptance.claims import (
+    Forgery,
+    argument,
+    certificate,
+    float_cycles,
+    leaf,
+    nested_output,
+    number,
+    other_numbers,
+    provenance,
+    without_certificate,
+)
 
 
 def restated(forged: Artifact) -> Artifact:
@@ -125,24 +134,6 @@ def place(made: Artifact) -> Artifact:
     return replace(made, places={**made.places, at: replace(first, stream=stream)})
 
 
-def certificate(index: int, **changes: Any) -> Forgery:
-    def forge(made: Artifact) -> Artifact:
-        items = list(made.certificates)
-        items[index] = replace(items[index], **changes)
-        return replace(made, certificates=tuple(items))
-
-    return forge
-
-
-def without_certificate(index: int) -> Forgery:
-    def forge(made: Artifact) -> Artifact:
-        items = list(made.certificates)
-        del items[index]
-        return replace(made, certificates=tuple(items))
-
-    return forge
-
-
 def vector(name: str) -> Forgery:
     def forge(made: Artifact) -> Artifact:
         array = made.vectors[name].copy()
@@ -150,40 +141,6 @@ def vector(name: str) -> Forgery:
         return replace(made, vectors={**made.vectors, name: array})
 
     return forge
-
-
-def number(*path: str) -> Forgery:
-    """Change one number of the report by its smallest part."""
-
-    def forge(made: Artifact) -> Artifact:
-        return replace(made, report=_changed(made.report, path))
-
-    return forge
-
-
-def _changed(data: Any, path: tuple[str, ...]) -> Any:
-    if not path:
-        return data + 1 if isinstance(data, int) else float(np.nextafter(data, np.inf))
-    if isinstance(data, list):
-        return [_changed(data[0], path), *data[1:]]
-    mapping: Mapping[str, Any] = data
-    return {**mapping, path[0]: _changed(mapping[path[0]], path[1:])}
-
-
-def leaf(**changes: Any) -> Forgery:
-    """Change what the signature says of the input."""
-
-    def forge(made: Artifact) -> Artifact:
-        [parameter] = made.signature.parameters
-        assert isinstance(parameter.structure, Leaf)
-        other = replace(parameter, structure=replace(parameter.structure, **changes))
-        return replace(made, signature=replace(made.signature, parameters=(other,)))
-
-    return forge
-
-
-def provenance(**changes: Any) -> Forgery:
-    return lambda made: replace(made, provenance={**made.provenance, **changes})
 
 
 STAGES = (
@@ -209,6 +166,9 @@ FORGERIES: dict[str, tuple[str, Forgery]] = WEIGHTS | {
     "target": ("manifest.json", other_target("macro.adc.bits", 9)),
     "price": ("manifest.json", other_target("energy.adc_conversion_joules", 1e-15)),
     "input name": ("manifest.json", leaf(name="y")),
+    "count of samples": ("manifest.json", leaf(shape=(7, 3, 6, 6))),
+    "argument": ("manifest.json", argument),
+    "nested output": ("manifest.json", nested_output),
     "input type": ("manifest.json", leaf(dtype="float64")),
     "input shape": ("manifest.json", leaf(shape=(1, 3, 6, 7))),
     "passes": (
@@ -224,6 +184,10 @@ FORGERIES: dict[str, tuple[str, Forgery]] = WEIGHTS | {
     "evidence": ("certificates.json", certificate(4, inputs="1000 calibration")),
     "words": ("certificates.json", certificate(4, detail="output `z` on calibration inputs")),
     "subject": ("certificates.json", certificate(0, subject="capturing")),
+    "numbers of a proof": ("certificates.json", other_numbers(1)),
+    "change of the capture": ("certificates.json", certificate(0, measured=10.0)),
+    "bound of the capture": ("certificates.json", certificate(0, bound=20.0, measured=10.0)),
+    "contract of the capture": ("certificates.json", certificate(0, contract=Contract.EXACT)),
     "failed proof": ("certificates.json", certificate(3, passed=False)),
     "proof of the program": ("certificates.json", certificate(5, measured=0.5)),
     "another network": ("certificates.json", certificate(5, about={"network.onnx": "0" * 64})),
@@ -232,6 +196,7 @@ FORGERIES: dict[str, tuple[str, Forgery]] = WEIGHTS | {
     "input that is not run": ("vectors.npz", vector("input/3/x")),
     "output": ("vectors.npz", vector("output/1/y")),
     "cycles": ("report.json", number("time", "cycles", "value")),
+    "cycles as a float": ("report.json", float_cycles),
     "energy": ("report.json", number("energy", "total", "value")),
     "operator": ("report.json", number("operators", "joules", "value")),
 }

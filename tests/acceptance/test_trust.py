@@ -4,30 +4,42 @@ from __future__ import annotations
 
 import random
 import zipfile
+from dataclasses import replace
 from functools import cache
 from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import mcc
+from mcc.cli.proofs import verify
 from mcc.ir import artifact as artifacts
 from mcc.ir.container import members_of, pieces
 from mcc.ir.diagnostics import MccError
 from mcc.ir.manifest import MANIFEST
+from tests.acceptance.chains import CONSISTENT, quantize_of
+from tests.acceptance.claims import Forgery
 from tests.acceptance.forgeries import (
     FORGERIES,
     STAGES,
     WEIGHTS,
-    Forgery,
     restated,
     under_a_right_manifest,
 )
 from tests.acceptance.small import UNITS, compiled, samples
 
-RECORDED = {"capture", "provenance"}
+RECORDED = {"capture", "provenance", "signature", "calibration"}
+
+
+REWRITTEN = {
+    "report.json": (b"{", b'{"target": "another",'),
+    "certificates.json": (b'"passed": true', b'"passed": false, "passed": true'),
+    "source_map.json": (b"[\n", b"[\n\n"),
+}
+"""Bytes of members that mean the same as others, or hide something."""
 
 
 @cache
@@ -90,13 +102,53 @@ def test_a_forgery_is_found_and_its_member_named(name: str, path: Path) -> None:
     assert any(member in text for text in found), found
 
 
-@pytest.mark.parametrize("name", WEIGHTS)
+@pytest.mark.parametrize("name", [*WEIGHTS, *CONSISTENT])
 def test_hashes_that_were_made_right_do_not_help(name: str, path: Path) -> None:
-    """Certificates that speak of the changed network, too: then it is the proof that fails."""
-    member, forge = WEIGHTS[name]
+    """Certificates that speak of the changed members, too: then it is the proof that fails."""
+    member, forge = (WEIGHTS | CONSISTENT)[name]
     found = failures(load(path, forged(lambda made: restated(forge(made)))))
     assert any(member in text for text in found), found
-    assert not any(text.startswith("certificates.json") for text in found)
+    assert not any(text.startswith("certificates.json: does") for text in found)
+
+
+def test_a_changed_weight_is_named(path: Path) -> None:
+    """Even where it is the same in every network, and program and proofs were made of it."""
+    program = load(path, forged(CONSISTENT["weight in every network"][1]))
+    [found] = failures(program)
+    assert "constant `second/codes` is another" in found
+
+
+def test_options_of_calibration_are_recorded(path: Path) -> None:
+    """The data that an observer saw are not in the file; that it was asked for is no proof."""
+    program = load(path, forged(quantize_of("observer=mse")))
+    found = {it.name: it for it in program.verify()}
+    assert all(it.passed for it in found.values())
+    assert found["calibration"].recorded
+    assert "options that chose them" in found["calibration"].detail
+
+
+def test_a_program_that_does_not_follow_is_not_run(path: Path) -> None:
+    """It could run for ever."""
+    program = load(path, forged(FORGERIES["operation"][1]))
+    found = {it.name for it in program.verify()}
+    assert "program.bin" in found
+    assert not found & {"report.json", "run 0", "program"}
+
+
+@pytest.mark.parametrize("member", REWRITTEN)
+def test_content_that_is_written_in_another_way(member: str, path: Path) -> None:
+    """A name or a row that is there twice: readers may take one or the other."""
+    members = dict(members_of(data()))
+    before, after = REWRITTEN[member]
+    assert before in members[member]
+    changed = members | {member: members[member].replace(before, after, 1)}
+    assert refusal(path, under_a_right_manifest(changed)).startswith(member)
+
+
+def test_provenance_that_is_none() -> None:
+    lists: Any = []
+    found = list(verify(replace(compiled().artifact, provenance=lists)))
+    assert any(it.name == MANIFEST and not it.passed for it in found)
 
 
 @pytest.mark.parametrize("name", [name for name, it in FORGERIES.items() if it[0] != MANIFEST])
