@@ -5,10 +5,13 @@ from __future__ import annotations
 import difflib
 import os
 import secrets
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 
 from mcc.ir.diagnostics import MccError, error
+
+_WRITABLE = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 
 
 def write_file(path: str | Path, pieces: Iterable[bytes]) -> None:
@@ -26,6 +29,7 @@ def write_file(path: str | Path, pieces: Iterable[bytes]) -> None:
     try:
         try:
             with open(partial, "xb") as file:
+                _keep_mode(file.fileno(), place)
                 for piece in pieces:
                     file.write(piece)
                 file.flush()
@@ -38,12 +42,18 @@ def write_file(path: str | Path, pieces: Iterable[bytes]) -> None:
         raise _unwritten(path, cause) from cause
 
 
+def _keep_mode(file: int, place: Path) -> None:
+    """Give a new file the permissions of the one that it will replace."""
+    if place.exists():
+        os.fchmod(file, stat.S_IMODE(place.stat().st_mode))
+
+
 def check_place(path: str | Path) -> None:
     """Refuse a place where no file can be written.
 
     Raises:
-        MccError: `write-failed`: its folder is missing or closed, or something that is no plain
-            file has this name.
+        MccError: `write-failed`: its folder is missing or closed, or a file that may not be
+            written, or something that is no plain file, has this name.
     """
     path = Path(path)
     try:
@@ -53,11 +63,19 @@ def check_place(path: str | Path) -> None:
             raise error("write-failed", f"`{path}` is a folder", "name a file in it")
         if path.exists() and not path.is_file():
             raise error("write-failed", f"`{path}` is no plain file", "name another file")
+        if path.exists() and _is_read_only(path):
+            help = "change its permissions, or name another file"
+            raise error("write-failed", f"`{path}` is read-only", help)
     except OSError as cause:
         raise _unwritten(path, cause) from cause
     if not os.access(path.parent, os.W_OK):
         help = "change its permissions, or name another folder"
         raise error("write-failed", f"the folder `{path.parent}` cannot be written to", help)
+
+
+def _is_read_only(path: Path) -> bool:
+    """Tell whether a file may not be written, also by those whom no permission stops."""
+    return not path.stat().st_mode & _WRITABLE or not os.access(path, os.W_OK)
 
 
 def make_folder(path: str | Path) -> None:

@@ -61,6 +61,24 @@ def test_a_file_replaces_the_old_one(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["x"]
 
 
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o755])
+def test_a_file_keeps_its_permissions(tmp_path: Path, mode: int) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(b"first")
+    path.chmod(mode)
+    write_file(path, [b"second"])
+    assert path.stat().st_mode & 0o7777 == mode
+
+
+def test_a_file_that_is_read_only_stays(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(b"first")
+    path.chmod(0o444)
+    with pytest.raises(MccError, match="x` is read-only"):
+        write_file(path, [b"second"])
+    assert read_file(path) == b"first"
+
+
 def test_what_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(MccError, match="no folder") as caught:
         write_file(tmp_path / "missing" / "x", [b""])
