@@ -22,6 +22,11 @@ def capture_file(path: Path, request: Request) -> Capture:
     if path.suffix == ".onnx":
         if request.module_factory is not None:
             raise needless_factory(path)
+        if request.trust_pickle:
+            text = f"`{path.name}` holds no pickle that could be trusted"
+            raise error(
+                "option-value", text, "leave out `--trust-pickle`, which is for torch files"
+            )
         from mcc.frontend.onnx_files import capture_onnx_file
 
         return capture_onnx_file(path, request)

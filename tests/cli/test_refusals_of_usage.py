@@ -63,6 +63,11 @@ def test_a_seed_where_all_chips_are_the_same(shell: Shell, fidelity: str) -> Non
     assert "--seed 0 has no effect" in said.message
 
 
+def test_a_pickle_where_there_is_none(shell: Shell) -> None:
+    said = shell.refusal(*COMPILE, "--trust-pickle")
+    assert (said.code, said.help[:27]) == ("option-value", "leave out `--trust-pickle`,")
+
+
 @pytest.mark.parametrize(
     ("text", "code", "message"),
     [
