@@ -7,6 +7,7 @@ all input channels; its columns over output channels. Groups lie on the diagonal
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import final
@@ -130,12 +131,12 @@ def _repeat(blocks: tuple[Block, ...], step: int, count: int) -> tuple[Block, ..
 def _grid(extent: Extent, rows: tuple[Block, ...], cols: tuple[Block, ...]) -> Grid:
     row_step, col_step = extent.rows // extent.groups, extent.cols // extent.groups
     row_groups = [(start // row_step, (stop - 1) // row_step) for start, stop in rows]
-    col_groups = [(start // col_step, (stop - 1) // col_step) for start, stop in cols]
+    lowest = [start // col_step for start, _ in cols]
+    highest = [(stop - 1) // col_step for _, stop in cols]
     live = tuple(
         (i, j)
         for i, (first, last) in enumerate(row_groups)
-        for j, (low, high) in enumerate(col_groups)
-        if first <= high and low <= last
+        for j in range(bisect_left(highest, first), bisect_right(lowest, last))
     )
     return Grid(rows, cols, live)
 

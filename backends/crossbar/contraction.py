@@ -109,11 +109,12 @@ class Contraction:
 
     def start_sums(self) -> Array:
         """Return what every sum starts from: the share of the zero point, int32 (cols)."""
-        rows, cols = matrix_shape(self.view)
-        totals = np.zeros(cols, np.int64)
-        for left, right in self.tiling.col_blocks:
-            part = matrix_block(self.view, (0, rows), (left, right))
-            totals[left:right] = part.sum(axis=0, dtype=np.int64)
+        tiling = self.tiling
+        totals = np.zeros(matrix_shape(self.view)[1], np.int64)
+        for row, col in tiling.live:
+            left, right = tiling.col_blocks[col]
+            part = matrix_block(self.view, tiling.row_blocks[row], (left, right))
+            totals[left:right] += part.sum(axis=0, dtype=np.int64)
         return (-self.view.zero_point * totals).astype(np.int32)
 
 

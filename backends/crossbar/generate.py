@@ -164,8 +164,7 @@ def _jobs(
 ) -> list[Job]:
     """Return the jobs of one kernel."""
     if kernel in contractions:
-        number = list(contractions).index(kernel)
-        return jobs.contraction(kernel, contractions[kernel], number, turns[kernel])
+        return jobs.contraction(kernel, contractions[kernel], turns[kernel])
     if kernel.host is None:
         return [jobs.digital(kernel)]
     calls.append(_call(jobs.kernels, kernel, len(calls), plan))

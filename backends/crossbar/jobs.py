@@ -68,14 +68,14 @@ class Jobs:
         return self._job(kernel, code)
 
     def contraction(
-        self, kernel: Kernel, contraction: Contraction, number: int, turns: Sequence[Turn]
+        self, kernel: Kernel, contraction: Contraction, turns: Sequence[Turn]
     ) -> list[Job]:
-        """Return the jobs of a contraction, one for each turn; `number` counts contractions."""
+        """Return the jobs of a contraction, one for each turn."""
         found: list[Job] = []
         for turn in turns:
             code: dict[int, list[Line]] = {}
             for shares in _partners(turn.shares):
-                parts = [self._share(kernel, contraction, number, turn, share) for share in shares]
+                parts = [self._share(kernel, contraction, turn, share) for share in shares]
                 cores = [share.core for share in shares]
                 self._write_together(kernel, cores, parts, code)
             sums = sums_view(kernel, contraction) if len(turns) > 1 else None
@@ -84,9 +84,7 @@ class Jobs:
             found.append(self._job(kernel, code, carried, kept, complete=turn.last))
         return found
 
-    def _share(
-        self, kernel: Kernel, contraction: Contraction, number: int, turn: Turn, share: Share
-    ) -> Part:
+    def _share(self, kernel: Kernel, contraction: Contraction, turn: Turn, share: Share) -> Part:
         """Return what one core does for some columns."""
         codes = head_operands(contraction.node)[0]
         sums = sums_view(kernel, contraction)
@@ -94,7 +92,7 @@ class Jobs:
             contraction,
             self.kernels.view(codes),
             share,
-            self._matrices.index[number],
+            self._matrices.index[contraction.node],
             self._starts.get(kernel) if turn.first else None,
             None if turn.first else sums,
             None if turn.last else sums,

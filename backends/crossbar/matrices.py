@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import final
 
 import numpy as np
+import onnx_ir as ir
 from numpy.typing import NDArray
 
 from mcc.backends.crossbar.assignment import Turn
@@ -28,7 +29,7 @@ class Matrices:
     ) -> None:
         """Write the weights of all contractions into images."""
         self.tiles: list[Tile] = []
-        self.index: list[dict[Block, int]] = []
+        self.index: dict[ir.Node, dict[Block, int]] = {}
         """Tile of every block, by contraction."""
         self.target = target
         self._cells: list[NDArray[np.uint8]] = []
@@ -36,7 +37,8 @@ class Matrices:
         self._images: dict[tuple[int, int, int], int] = {}
         for contraction, parts in zip(contractions, turns, strict=True):
             seats = [seat for turn in parts for share in turn.shares for seat in share.seats]
-            self.index.append({seat.piece.block: self._tile(contraction, seat) for seat in seats})
+            found = {seat.piece.block: self._tile(contraction, seat) for seat in seats}
+            self.index[contraction.node] = found
         self.images = tuple(
             Image(core, macro, cells)
             for (core, macro), cells in zip(self._owners, self._cells, strict=True)

@@ -7,7 +7,8 @@ with every signal, so that no signal says what its receiver knows already.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import final
 
@@ -28,17 +29,41 @@ class Job:
     reads: tuple[Range, ...]
     writes: tuple[Range, ...]
 
-    def after(self, other: Job) -> bool:
-        """Whether this job must wait for an earlier one."""
-        return (
-            _meet(self.reads, other.writes)
-            or _meet(self.writes, other.writes)
-            or _meet(self.writes, other.reads)
-        )
+
+Counts = dict[int, int]
+"""How many jobs of each core."""
 
 
-def _meet(some: Iterable[Range], others: tuple[Range, ...]) -> bool:
-    return any(low < stop and start < high for low, high in some for start, stop in others)
+@final
+class _Touched:
+    """The last jobs that touched each byte: stretches of the buffer with the counts of cores."""
+
+    def __init__(self) -> None:
+        self._starts = [0]
+        """Where each stretch begins; it ends where the next one begins."""
+        self._counts: list[Counts] = [{}]
+
+    def note(self, span: Range, counts: Counts) -> None:
+        """Note that a job touches some bytes; counts never fall."""
+        first, last = self._cut(span[0]), self._cut(span[1])
+        for known in self._counts[first:last]:
+            known.update(counts)
+
+    def raise_to(self, needed: Counts, span: Range) -> None:
+        """Raise `needed` to what includes every job that touched some of the bytes."""
+        first = bisect_right(self._starts, span[0]) - 1
+        last = bisect_left(self._starts, span[1])
+        for known in self._counts[first:last]:
+            for core, count in known.items():
+                needed[core] = max(needed.get(core, 0), count)
+
+    def _cut(self, place: int) -> int:
+        """Return the index of the stretch that begins at `place`, cutting one if need be."""
+        index = bisect_left(self._starts, place)
+        if index == len(self._starts) or self._starts[index] != place:
+            self._starts.insert(index, place)
+            self._counts.insert(index, dict(self._counts[index - 1]))
+        return index
 
 
 @final
@@ -55,21 +80,24 @@ class Signals:
         self._places: list[list[int]] = [[] for _ in range(cores)]
         self._known: list[dict[int, int]] = [{} for _ in range(cores)]
         self._history: list[list[dict[int, int]]] = [[] for _ in range(cores)]
-        self._done: list[tuple[Job, dict[int, int]]] = []
+        self._read, self._written = _Touched(), _Touched()
 
     def add(self, job: Job) -> None:
         """Append a job behind everything that it depends on."""
-        needed: dict[int, int] = {}
-        for other, counts in self._done:
-            if job.after(other):
-                for core, count in counts.items():
-                    needed[core] = max(needed.get(core, 0), count)
+        needed: Counts = {}
+        for span in (*job.reads, *job.writes):
+            self._written.raise_to(needed, span)
+        for span in job.writes:
+            self._read.raise_to(needed, span)
         self._meet(job, needed)
-        counts: dict[int, int] = {}
+        counts: Counts = {}
         for core, lines in job.cores.items():
             self.lines[core] += lines
             counts[core] = self._event(core)
-        self._done.append((job, counts))
+        for span in job.reads:
+            self._read.note(span, counts)
+        for span in job.writes:
+            self._written.note(span, counts)
 
     def finished(self) -> list[list[Line]]:
         """Return the code of all cores, with every signal at its place."""

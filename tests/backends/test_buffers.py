@@ -28,6 +28,25 @@ def test_tensors_alive_together_do_not_overlap() -> None:
                     assert start + item.bytes <= second or second + other.bytes <= start
 
 
+def test_every_tensor_has_the_lowest_free_offset_when_the_largest_go_first() -> None:
+    for seed in range(20):
+        lifetimes = sorted(drawn(40, seed), key=lambda item: -item.bytes)
+        offsets = allocate(lifetimes, base=100).offsets
+        for index, item in enumerate(lifetimes):
+            beside = [other for other in lifetimes[:index] if item.meets(other)]
+            ends = [aligned(100), *(offsets[it.key] + aligned(it.bytes) for it in beside)]
+            free = [
+                end
+                for end in ends
+                if all(
+                    end + aligned(item.bytes) <= offsets[it.key]
+                    or offsets[it.key] + aligned(it.bytes) <= end
+                    for it in beside
+                )
+            ]
+            assert offsets[item.key] == min(free)
+
+
 def test_tensors_that_follow_each_other_share_bytes() -> None:
     chain = [Lifetime(step, 1000, step, step + 1) for step in range(10)]
     assert allocate(chain).bytes == 2 * aligned(1000)
