@@ -16,8 +16,8 @@ import pytest
 from click.testing import CliRunner
 
 import mcc
-from mcc.cli.main import COMMANDS
-from mcc.cli.main import mcc as program
+from mcc.cli.command_line import COMMANDS
+from mcc.cli.command_line import mcc as program
 from mcc.ir.codes import CODES
 
 ROOT = Path(__file__).parents[1]

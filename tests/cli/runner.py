@@ -9,7 +9,7 @@ from typing import final
 
 import pytest
 
-from mcc.cli.main import _run  # pyright: ignore[reportPrivateUsage]
+from mcc.cli.command_line import run
 
 _HEAD = re.compile(
     r"(?P<place>\S.*?: )?(?P<severity>error|warning|note)\[(?P<code>[a-z-]+)\]: (?P<message>.+)"
@@ -50,7 +50,7 @@ class Shell:
     def __call__(self, *arguments: object) -> Finished:
         """Run `mcc` with these arguments, in this process."""
         self._capture.readouterr()
-        code = _run([str(item) for item in arguments])
+        code = run([str(item) for item in arguments])
         captured = self._capture.readouterr()
         return Finished(code, captured.out, captured.err)
 

@@ -164,6 +164,18 @@ def test_a_real_disk_that_is_full(shell: Shell) -> None:
     assert done.stdout == ""
 
 
+def test_results_that_nobody_wants(shell: Shell) -> None:
+    for closed in (">&-", "2>&-", ">&- 2>&-"):
+        for command in ("report net.mcc", "compile net.onnx -o new.mcc", "report missing.mcc"):
+            line = f'"$0" -m mcc.cli.main {command} {closed}'
+            done = subprocess.run(
+                ["sh", "-c", line, sys.executable], capture_output=True, text=True
+            )
+            assert done.returncode == ("missing" in command), done.stderr
+            assert "Traceback" not in done.stderr
+        Path("new.mcc").unlink()
+
+
 def test_results_that_nobody_can_take(shell: Shell) -> None:
     for arguments in (["report", "net.mcc"], ["disassemble", "net.mcc"]):
         with open("/dev/full", "w") as full:
@@ -197,6 +209,28 @@ def test_an_interrupt_in_the_middle_of_compiling(shell: Shell, number: signal.Si
         assert process.stderr.readline() == "# after canonicalize\n"
         assert interrupted(process, number).splitlines()[-1] == "interrupted"
     assert contents(shell.folder) == before
+
+
+STARTING = """
+import os, signal, sys
+
+class Interrupt:
+    def find_spec(self, name, path=None, target=None):
+        if name == "click":
+            os.kill(os.getpid(), getattr(signal, sys.argv[1]))
+
+sys.meta_path.insert(0, Interrupt())
+from mcc.cli.main import main
+main(["report", "net.mcc"])
+"""
+
+
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])
+def test_an_interrupt_while_the_command_line_is_imported(shell: Shell, number: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", STARTING, number], cwd=shell.folder, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")
 
 
 SLOW_DISK = """
