@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any, final
 
 from mcc.ir.diagnostics import Diagnostic, Severity
 from mcc.ir.network import Certificate, Network
 from mcc.ir.signature import Signature
 from mcc.ir.tensors import Array
+
+Run = Callable[[Sequence[Array]], Sequence[Array]]
+"""Inputs to outputs, in order; raises where the shapes do not suit."""
 
 
 @final
@@ -29,6 +33,8 @@ class Capture:
     """What was changed or assumed on the way, as notes and warnings."""
     provenance: dict[str, Any]
     """What the network was made from, as plain data without paths of this machine."""
+    original: Run = field(repr=False, compare=False)
+    """What the user gave, run on arrays: see `independent_on`."""
 
 
 def note(code: str, message: str, help: str = "") -> Diagnostic:

@@ -90,6 +90,7 @@ def capture_model(model: ir.Model, request: Request, file: str) -> Capture:
         certificate,
         (*found, *more),
         {"source": "ONNX", "file": file, "opset": opset, "producer": model.producer_name or ""},
+        original.run,
     )
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from mcc.frontend.capture import note
+from mcc.frontend.capture import Capture, Run, note
 from mcc.frontend.sample_probes import far_samples, variants
 from mcc.ir.diagnostics import Diagnostic, MccError
 from mcc.ir.tensors import Array
@@ -20,9 +20,6 @@ on its order.
 
 MOST = 4
 """Samples that are compared one by one."""
-
-Run = Callable[[Sequence[Array]], Sequence[Array]]
-"""Inputs to outputs, in order; raises where the shapes do not suit."""
 
 
 def common_count(arrays: Sequence[Array]) -> int | None:
@@ -46,19 +43,31 @@ def is_per_sample(run: Run, inputs: Sequence[Array]) -> bool | None:
         return False
     first = [array[:1] for array in inputs]
     given = [array[:MOST] for array in inputs] if count > 1 else join(first, first)
-    found = independent_on(run, given)
+    found = agrees(run, given)
     if not found:
         return found
     other = _another(run, first)
     if other is None:
         return not all(np.array_equal(array, array[:1].repeat(len(array), 0)) for array in given)
-    if independent_on(run, join(first, other)) is False:
+    if agrees(run, join(first, other)) is False:
         return False
     alone = _try(run, first)
     return alone is None or all(_unmoved(run, first, alone, far) for far in far_samples(other))
 
 
-def independent_on(run: Run, batch: Sequence[Array]) -> bool | None:
+def independent_on(captured: Capture, feeds: Sequence[Mapping[str, Array]]) -> bool:
+    """Tell whether what was captured treats samples one by one on other data, too.
+
+    Args:
+        captured: A network with samples.
+        feeds: Single samples; all of them are run together, and each alone.
+    """
+    names = [leaf.name for leaf in captured.signature.input_leaves]
+    batch = [np.concatenate([feed[name] for feed in feeds]) for name in names]
+    return agrees(captured.original, batch) is not False
+
+
+def agrees(run: Run, batch: Sequence[Array]) -> bool | None:
     """Compare a run of a batch with a run of each of its samples.
 
     Returns:

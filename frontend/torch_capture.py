@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, cast, final
 
 import onnx_ir as ir
@@ -81,6 +82,7 @@ def capture_module(
         certificate,
         (*work.findings(), *found, *more),
         _provenance(module, network),
+        partial(try_eager, work.copy()),
     )
 
 
