@@ -14,7 +14,7 @@ from mcc.backends.crossbar import targets
 from mcc.backends.crossbar.generate import Generation, generate
 from mcc.frontend import capture
 from mcc.ir.network import Feeds, Network, ReferenceExecutor, Unit, placement_of
-from mcc.ir.program.encoding import decode, encode, image_cells
+from mcc.ir.program.encoding import decode, encode
 from mcc.ir.program.hazards import check_hazards
 from mcc.passes import DEFAULT_PIPELINE, PassContext, Step, parse_passes, run_pipeline
 from mcc.runtime.arrays import Fidelity
@@ -143,7 +143,8 @@ def test_the_program_is_legal_and_survives_its_binary_form(make: Make, target: s
     program = compiled(make, target).made.program
     check_hazards(program)
     data = encode(program)
-    again = decode(data, program.target, image_cells(program), program.host_graphs)
+    cells = [image.cells for image in program.images]
+    again = decode(data, program.target, cells, program.host_graphs)
     assert encode(again) == data
     assert again.cores == program.cores
 
