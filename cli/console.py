@@ -40,11 +40,16 @@ def print_json(data: object) -> None:
 def print_diagnostics(diagnostics: Iterable[Diagnostic]) -> None:
     """Print diagnostics on stderr, the severity in colour where the terminal has it."""
     for item in diagnostics:
-        place = f"{item.location}: " if str(item.location) else ""
+        place = f"{plain(str(item.location))}: " if str(item.location) else ""
         label = click.style(f"{item.severity}[{item.code}]", fg=_STYLES[item.severity], bold=True)
-        click.echo(f"{place}{label}: {item.message}", err=True)
+        click.echo(f"{place}{label}: {plain(item.message)}", err=True)
         if item.help:
-            click.echo(f"  help: {item.help}", err=True)
+            click.echo(f"  help: {plain(item.help)}", err=True)
+
+
+def plain(text: str) -> str:
+    """Write what no terminal should obey or break a line at, as Python writes it in strings."""
+    return "".join(it if it.isprintable() else ascii(it)[1:-1] for it in text)
 
 
 def print_tables(*tables: Table) -> None:
@@ -86,7 +91,7 @@ def make_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[objec
     for name in columns:
         table.add_column(name.lstrip(">"), justify="right" if name.startswith(">") else "left")
     for row in rows:
-        table.add_row(*(Text(str(item)) for item in row))
+        table.add_row(*(Text("\n".join(map(plain, str(item).split("\n")))) for item in row))
     return table
 
 

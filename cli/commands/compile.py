@@ -32,7 +32,12 @@ INFIX = "-after-"
 @click.command(short_help="Compile a network for a target.")
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option("--target", default="rram40nm", show_default=True, help="A shipped name or a file.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="The file to write.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="The file to write.  [default: MODEL's name with .mcc, in the working folder]",
+)
 @click.option(
     "--input",
     "inputs",

@@ -180,7 +180,11 @@ def test_explain_finds_operators_and_codes(shell: Shell) -> None:
     assert mcc.load("net.mcc").explain("fc")[0]["node"]
     with pytest.raises(mcc.MccError, match="did you mean `fc/sums`"):
         mcc.load("net.mcc").explain("fc/sumz")
-    assert printed(shell, "explain", "unknown-pass") == {"unknown-pass": CODES["unknown-pass"]}
+    for code in ("unknown-pass", "UNKNOWN-PASS", "error[unknown-pass]"):
+        assert printed(shell, "explain", code) == {"unknown-pass": CODES["unknown-pass"]}
+        assert shell.succeed("explain", code) == CODES["unknown-pass"] + "\n"
+    assert printed(shell, "explain") == CODES
+    assert all(code in shell.succeed("explain") for code in ("activation-not-finite", "usage"))
 
 
 def test_report_is_that_of_the_library(shell: Shell) -> None:

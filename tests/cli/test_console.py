@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from mcc.cli.console import engineering
+from mcc.cli.console import engineering, make_table, print_diagnostics, print_tables
+from mcc.ir.diagnostics import Diagnostic, Location
+
+NAME = "a\x1b[31m\nerror[usage]: b\u202eé"
+SHOWN = r"a\x1b[31m\nerror[usage]: b\u202eé"
 
 
 @pytest.mark.parametrize(
@@ -27,3 +31,12 @@ def test_numbers_have_the_prefix_of_their_unit_and_rates_have_none(
     value: float | None, unit: str, text: str
 ) -> None:
     assert engineering(value, unit) == text
+
+
+def test_names_neither_break_lines_nor_rule_the_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    print_diagnostics([Diagnostic("usage", NAME, NAME, Location(NAME))])
+    assert capsys.readouterr().err == f"{SHOWN}: error[usage]: {SHOWN}\n  help: {SHOWN}\n"
+    print_tables(make_table("", ("name",), [("\x1b[31mred\ntwo",)]))
+    assert r"\x1b[31mred" in capsys.readouterr().out
