@@ -40,6 +40,8 @@ def load_target(
     texts: dict[str, str] = {}
     for document in reversed(chain):
         texts |= document.texts
+        if "name" in document.texts:
+            places["name"] = Location(str(document.path), document.lines["name"])
         for key, entry in document.entries.items():
             quantities[key], places[key] = entry.quantity, entry.location
             if entry.quoted and not leaves()[key].choices:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, final
 
-from mcc.ir.diagnostics import Diagnostic, Location, MccError
+from mcc.ir.diagnostics import NOWHERE, Diagnostic, Location, MccError
 from mcc.ir.hardware.fields import SECTIONS, Value, assemble, flatten, leaves
 from mcc.ir.hardware.quantities import Kind, Quantity
 from mcc.ir.hardware.rules import violations
 from mcc.ir.hardware.schema import Area, Cell, Chip, Core, Energy, Host, Macro
 from mcc.ir.hardware.units import natural_unit
 from mcc.ir.hardware.values import value_of
+
+_NAME = re.compile(r"[^\W_][\w.+-]*")
 
 
 @final
@@ -133,6 +136,7 @@ def build(
     if findings:
         wrong = [item for item in wrong if item.code != "target-missing-key"]
     wrong = [*findings, *wrong]
+    wrong += _name_problems(name, places.get("name", NOWHERE))
     unknown = [path for path in quantities if path not in leaves()]
     wrong += [Diagnostic("target-unknown-key", f"unknown key `{path}`") for path in unknown]
     wrong += [
@@ -145,6 +149,14 @@ def build(
     ordered = {path: quantities[path] for path in leaves()}
     parts: dict[str, Any] = {"provenance": ordered, **sections}
     return Target(name=name, description=description, **parts)
+
+
+def _name_problems(name: str, place: Location) -> list[Diagnostic]:
+    if not name or _NAME.fullmatch(name):
+        return []
+    text = f"`{name}` is no name of a target"
+    help = "write letters, digits, `.`, `_`, `+` and `-`, a letter or digit first"
+    return [Diagnostic("target-invalid", text, help, place)]
 
 
 def _values(

@@ -90,6 +90,14 @@ def test_file_inherits_and_replaces(write: Write) -> None:
     assert target.core == parent.core
 
 
+@pytest.mark.parametrize("name", ["my chip", "a/b", "-o", '"a\\e[31m"', '"a\\nb"'])
+def test_odd_names_are_refused(write: Write, name: str) -> None:
+    path = write(f"name: {name}")
+    [found] = refusal(path)
+    assert (found.code, line(found, path)) == ("target-invalid", 2)
+    assert "is no name of a target" in found.message
+
+
 def test_override_takes_the_natural_unit_or_its_own(write: Write) -> None:
     overrides = {
         "macro.adc.bits": "6",
