@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast, final
 
 import torch
@@ -121,6 +122,31 @@ def _patch_causal_hint(module: torch.nn.Module) -> Callable[[], None] | None:
     return undo
 
 
+def _patch_fake_quantize(module: torch.nn.Module) -> Callable[[], None] | None:
+    """Let modules of fake quantization whose observers are off read their switches only once.
+
+    They ask tensors in every call, which is a decision on tensor values.
+    """
+    home: Any = sys.modules.get("torch.ao.quantization.fake_quantize")
+    if home is None:
+        return None
+    kinds = [part for part in module.modules() if isinstance(part, home.FakeQuantize)]
+    settled = [part for part in cast("list[Any]", kinds) if not int(part.observer_enabled[0])]
+    for part in settled:
+        part.forward = partial(_fake_quantize, part, bool(part.fake_quant_enabled[0]))
+    return (lambda: None) if settled else None
+
+
+def _fake_quantize(part: Any, enabled: bool, x: torch.Tensor) -> torch.Tensor:
+    if not enabled:
+        return x
+    observer, scale, zero = part.activation_post_process, part.scale, part.zero_point
+    limits = (observer.quant_min, observer.quant_max)
+    if part.is_per_channel:
+        return torch.fake_quantize_per_channel_affine(x, scale, zero, part.ch_axis, *limits)
+    return torch.fake_quantize_per_tensor_affine(x, scale.reshape(()), zero.reshape(()), *limits)
+
+
 def _configs(module: torch.nn.Module) -> Iterator[Any]:
     """Walk the configurations of a transformers model and those inside them."""
     seen: set[int] = set()
@@ -141,4 +167,5 @@ PATCHES: tuple[Patch, ...] = (
         _patch_experts,
     ),
     Patch("causal hint", None, _patch_causal_hint),
+    Patch("fake quantization", None, _patch_fake_quantize),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 import numpy as np
+import pytest
 import torch
 from torch import nn
 
@@ -24,6 +25,29 @@ class Translator(nn.Module):
     def forward(self, source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         mask = nn.Transformer.generate_square_subsequent_mask(target.shape[1])
         return self.transformer(source, target, tgt_mask=mask)
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_a_module_trained_for_quantization_keeps_its_scales(fused: bool) -> None:
+    quantization: Any = pytest.importorskip("torch.ao.quantization")
+    manual_seed(0)
+    kind = quantization.FusedMovingAvgObsFakeQuantize if fused else quantization.FakeQuantize
+    codes = kind(
+        quantization.MovingAverageMinMaxObserver,
+        quant_min=-127,
+        quant_max=127,
+        dtype=torch.qint8,
+        qscheme=torch.per_tensor_symmetric,
+    )
+    module = nn.Sequential(codes, nn.Linear(4, 3))
+    module(torch.randn(8, 4))
+    module.apply(quantization.disable_observer).eval()
+    x = torch.randn(1, 4)
+    captured = capture(module, x)
+    assert "DequantizeLinear" in [node.op_type for node in captured.network.graph]
+    found = ReferenceExecutor(captured.network).run({"input": x.numpy()})
+    with torch.no_grad():
+        np.testing.assert_allclose(found["output"], module(x).numpy(), rtol=1e-5, atol=1e-6)
 
 
 def test_a_transformer_is_captured_with_its_causal_mask() -> None:
