@@ -26,7 +26,7 @@ def certificate(index: int, **changes: Any) -> Forgery:
 
 def other_numbers(index: int) -> Forgery:
     def forge(made: Artifact) -> Artifact:
-        detail = re.sub(r"\d\S*", "777", made.certificates[index].detail)
+        detail = re.sub(r"\b\d\S*", "777", made.certificates[index].detail)
         return certificate(index, detail=detail)(made)
 
     return forge
