@@ -97,13 +97,15 @@ class Machine:
                 the samples of earlier runs if None.
 
         Raises:
-            MccError: An input is missing or has another form, or the host fails.
+            MccError: An input is missing or has another form, the host fails, or the program runs
+                too many instructions for a trace.
         """
+        traced = costs_of(self.program, trace=True) if trace else None
         first = self._next_sample if first_sample is None else first_sample
         outputs = self._executor.run(feeds, observer, progress=progress, first_sample=first)
         samples = len(feeds[self.program.inputs[0].name]) if self.program.inputs else 1
         self._next_sample = first + samples
-        costs = costs_of(self.program, trace=True) if trace else self.costs
+        costs = traced or self.costs
         joules = costs.joules.times(samples)
         return Run(
             outputs=outputs,

@@ -32,6 +32,7 @@ from mcc.runtime._kernels import run_clock
 from mcc.runtime.clock import clock
 from mcc.runtime.cycles import Cycles, units_per_core
 from mcc.runtime.least import bound, work
+from mcc.runtime.machine import Machine
 from mcc.runtime.stepper import Stepper, step_through
 from tests.program_generator import random_program
 
@@ -215,6 +216,8 @@ def test_a_trace_is_bounded() -> None:
         clock(for_ever(), trace=True)
     assert caught.value.diagnostics[0].code == "memory-exhausted"
     assert "2,147,483,647" in str(caught.value)
+    with pytest.raises(MccError, match="at most"):
+        Machine(for_ever()).run({}, trace=True)
 
 
 INTERRUPTED = """
