@@ -37,7 +37,7 @@ from mcc.ir.hardware import Target, target_from_dict
 from mcc.ir.manifest import HEAD, MANIFEST, check_manifest, make_manifest, plain_json
 from mcc.ir.network.certificate import Certificate
 from mcc.ir.npz import Form, pack_arrays, unpack_arrays
-from mcc.ir.plain import check_signature, mapping_of, provenance_of
+from mcc.ir.plain import certificate_of, check_signature, mapping_of, provenance_of
 from mcc.ir.program.encoding import decode, encode
 from mcc.ir.program.places import Place, Places
 from mcc.ir.program.program import Program
@@ -275,4 +275,4 @@ def _places(data: bytes) -> Places:
 
 
 def _certificates(data: bytes) -> tuple[Certificate, ...]:
-    return tuple(Certificate.from_dict(item) for item in json.loads(data))
+    return tuple(certificate_of(item) for item in json.loads(data))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 import numpy as np
 
+from mcc.ir.network.certificate import Certificate
 from mcc.ir.signature import Signature
 from mcc.ir.structure import Constant, Group, GroupKind, Leaf, Plain, Structure
 
@@ -39,6 +40,19 @@ def provenance_of(data: object) -> dict[str, Any]:
         if not isinstance(value, Plain):
             raise TypeError(f"`{name}` is {type(value).__name__}")
     return provenance
+
+
+def certificate_of(data: Mapping[str, Any]) -> Certificate:
+    """Return plain data that are a certificate.
+
+    Raises:
+        TypeError: A part of it has another type.
+    """
+    found = Certificate.from_dict(data)
+    texts = (found.subject, found.inputs, found.detail)
+    if not _are(texts, str) or not _are((found.passed,), bool):
+        raise TypeError("a certificate has other types")
+    return found
 
 
 def check_signature(signature: Signature) -> None:

@@ -162,6 +162,18 @@ def test_a_manifest_that_says_nothing_of_a_member(
     assert message.startswith(f"{member}: ")
 
 
+@pytest.mark.parametrize(("name", "value"), [("passed", "yes"), ("subject", 5), ("detail", None)])
+def test_a_certificate_of_other_types(
+    shell: Shell, compiled: bytes, name: str, value: object
+) -> None:
+    members = dict(members_of(compiled))
+    certificates = json.loads(members["certificates.json"])
+    certificates[0][name] = value
+    members["certificates.json"] = plain_json(certificates)
+    [message] = refused(shell, under_a_right_manifest(members))
+    assert message.startswith("certificates.json: ")
+
+
 @pytest.mark.parametrize("content", [None, [], "report", 5])
 def test_a_report_that_is_none(shell: Shell, compiled: bytes, content: object) -> None:
     members = {**dict(members_of(compiled)), "report.json": plain_json(content)}
