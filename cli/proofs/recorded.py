@@ -15,7 +15,7 @@ def recorded(artifact: Artifact) -> Iterator[Check]:
     """Say what rests on the original, on all calibration data, or on the user's own words."""
     yield _capture(artifact.certificates)
     told = "; ".join(f"{key} {value}" for key, value in artifact.provenance.items())
-    detail = f"{told}; and the sources that the target names for its values"
+    detail = f"{told}; and what the target says of itself and of the sources of its values"
     yield _stands("provenance", detail)
     detail = "how tensors are nested, what may be left out or given by position, values that are no"
     yield _stands("signature", f"{detail} tensors, and whether axis 0 counts samples")
