@@ -13,14 +13,10 @@ from mcc.cli.bundle import PROVED_WITH, bundle
 from mcc.cli.calibration import calibration_feeds
 from mcc.cli.console import Progress, silent
 from mcc.cli.program import Program
-from mcc.frontend import InputSpec, capture
+from mcc.frontend import Capture, InputSpec, capture, independent_on
 from mcc.ir.diagnostics import EXIT_UNSUPPORTED, Diagnostic, MccError, Severity, error
 from mcc.ir.hardware import Target
-from mcc.ir.network import (
-    evidence_for,
-    from_bytes,
-    to_bytes,
-)
+from mcc.ir.network import Feeds, evidence_for, from_bytes, to_bytes
 from mcc.passes import (
     Hook,
     Outcome,
@@ -33,6 +29,9 @@ from mcc.passes import (
 
 if TYPE_CHECKING:
     import torch
+
+COMPARED = 8
+"""Calibration samples that are run together and alone."""
 
 
 def compile(
@@ -85,6 +84,7 @@ def compile(
         trust_pickle=trust_pickle,
     )
     feeds = calibration_feeds(captured.signature, calibration, captured.examples)
+    _refuse_dependent(captured, feeds)
     context = PassContext(target=chip, calibration=feeds, findings=list(captured.findings))
     if calibration is None:
         _note_no_calibration(context, len(feeds), given=example_inputs is not None or bool(kwargs))
@@ -99,6 +99,16 @@ def compile(
     progress("proof of the program")
     artifact = bundle(captured, feeds, outcome, generation)
     return Program(artifact, tuple(context.findings))
+
+
+def _refuse_dependent(captured: Capture, feeds: Sequence[Feeds]) -> None:
+    """Refuse samples that see each other on the calibration data, if not on the examples."""
+    if captured.samples and not independent_on(captured, feeds[:COMPARED]):
+        raise error(
+            "samples-dependent",
+            "calibration samples that are run together give other results than alone",
+            "give some of them as the example inputs: axis 0 will then count no samples",
+        )
 
 
 def _target(target: str | Path | Target, overrides: Mapping[str, str | float] | None) -> Target:

@@ -180,6 +180,10 @@ CODES: dict[str, str] = {
     ),
     "random-operator": "The network draws random numbers; two calls would not agree.",
     "reference-failed": "ONNX Runtime, which judges every network, does not load or run this one.",
+    "samples-dependent": (
+        "Samples that are run together give other results than alone, which the example inputs did "
+        "not show. The program would run each alone."
+    ),
     "samples-fixed": (
         "Axis 0 does not count samples in every input and output, so the program takes the shapes "
         "of the example and no others."

@@ -86,6 +86,27 @@ def test_a_batch_names_arguments_or_tensors_and_may_leave_out_what_is_none() -> 
         run({"x": X}, scale)
 
 
+class Threshold(nn.Module):
+    """Does something else as soon as one sample is large."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(8, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.layer(x)
+        return torch.where((x[:, :1] * 1000).round().long().max() == 1234, -y, y)
+
+
+def test_samples_that_see_each_other_on_the_calibration_data_are_refused() -> None:
+    manual_seed(0)
+    data = X.clone()
+    data[3, 0] = 1.234
+    with pytest.raises(mcc.MccError, match="run together give other results") as caught:
+        mcc.compile(Threshold(), X[:2], calibration=data)
+    assert [item.code for item in caught.value.diagnostics] == ["samples-dependent"]
+
+
 @pytest.mark.parametrize(
     ("calibration", "code", "words"),
     [
