@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -30,7 +31,7 @@ def variants(array: Array, seed: int) -> list[Array]:
         kinds = [turned ^ step, array ^ step, ~array, turned]
     else:
         kinds = [turned + step, turned - step, array + step, array - step, step, ~step, turned]
-    found = [kind.astype(array.dtype) for kind in kinds]
+    found = [_finite(kind, array.dtype) for kind in kinds]
     return [kind for kind in found if not np.array_equal(kind, array)]
 
 
@@ -45,7 +46,15 @@ def _far(array: Array, sign: int) -> Array:
     if array.dtype.kind != "f":
         return array
     largest = max(float(np.abs(array).max()), 1.0)
-    return (sign * _FAR * (largest + np.abs(_noise(array, 0)))).astype(array.dtype)
+    return _finite(sign * _FAR * (largest + np.abs(_noise(array, 0))), array.dtype)
+
+
+def _finite(values: Array, dtype: np.dtype[Any]) -> Array:
+    """Return values as another type, those beyond its range as its largest."""
+    if dtype.kind == "f":
+        most = float(np.finfo(dtype).max)
+        values = np.clip(values, -most, most)
+    return values.astype(dtype)
 
 
 def _noise(array: Array, seed: int) -> Array:
