@@ -118,10 +118,30 @@ def projected_lstm(x: torch.Tensor, states: Sequence[torch.Tensor], *options: An
     return cast(Any, torch)._decomp.decomposition_table[_ATEN.lstm.input](x, states, *options)
 
 
+def extreme(operator: Any) -> Callable[..., Any]:
+    """Return what names the axes of an extreme over all of them."""
+
+    def over_all(x: torch.Tensor, dim: Sequence[int] = (), keepdim: bool = False) -> torch.Tensor:
+        return NotImplemented if dim or not x.ndim else operator(x, list(range(x.ndim)), keepdim)
+
+    return over_all
+
+
+def random_slope(
+    x: torch.Tensor, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, *_: Any
+) -> torch.Tensor:
+    """Write the slope that a randomized ReLU has in evaluation mode."""
+    slope = (lower + upper) / 2
+    return NotImplemented if training else torch.nn.functional.leaky_relu(x, slope)
+
+
 _ATEN: Any = torch.ops.aten
 
 DECOMPOSITIONS: dict[Any, Callable[..., Any]] = {
+    _ATEN.amax.default: extreme(_ATEN.amax.default),
+    _ATEN.amin.default: extreme(_ATEN.amin.default),
     _ATEN.lstm.input: projected_lstm,
+    _ATEN.rrelu.default: random_slope,
     _ATEN.scaled_dot_product_attention.default: attention,
     _ATEN.fake_quantize_per_tensor_affine.default: fake_quantize_tensor,
     _ATEN.fake_quantize_per_tensor_affine.tensor_qparams: fake_quantize_tensor,

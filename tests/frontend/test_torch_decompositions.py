@@ -118,3 +118,9 @@ def test_an_lstm_with_a_projection_is_unrolled() -> None:
 
     found, eager = both(unrolled, torch.randn(2, 5, 4))
     np.testing.assert_allclose(found, eager, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("function", [torch.amax, torch.amin, nn.functional.rrelu])
+def test_forms_with_fewer_arguments(function: Callable[..., torch.Tensor]) -> None:
+    found, eager = both(function, torch.tensor([[3.0, -2.0, 7.0, -8.0]]))
+    assert np.array_equal(found, eager)
