@@ -87,7 +87,7 @@ def _load(path: Path) -> ir.Model:
         with quiet():
             return cast(Any, ir).load(path)
     except Exception as problem:
-        text = f"`{path.name}` is no ONNX model, or is cut off: {_short(problem)}"
+        text = f"`{path.name}` is no ONNX model, or is cut off: {_short(_first(problem))}"
         raise error("file-damaged", text, "fetch or save it again") from problem
 
 
@@ -112,6 +112,11 @@ def _check_external(tensor: ir.ExternalTensor, folder: Path) -> list[Diagnostic]
         text += f" the constant needs {tensor.nbytes}"
         return [Diagnostic("file-damaged", text, "fetch or save both files again")]
     return []
+
+
+def _first(problem: BaseException) -> BaseException:
+    """Return the cause of the causes: onnx_ir says at each level that it could not read on."""
+    return problem if problem.__cause__ is None else _first(problem.__cause__)
 
 
 def _short(problem: Exception) -> str:

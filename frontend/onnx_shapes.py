@@ -25,7 +25,9 @@ def dims_of(value: ir.Value) -> Dims:
 
 
 def fix_inputs(model: ir.Model, shapes: Mapping[str, Sequence[int]]) -> None:
-    """Give every input its shape, and forget the open shapes that were declared after it.
+    """Give every input its shape, and all after it the one that follows.
+
+    A shape that the file declares counts where none follows: ONNX Runtime does not heed it either.
 
     Args:
         model: Changed in place.
@@ -34,9 +36,14 @@ def fix_inputs(model: ir.Model, shapes: Mapping[str, Sequence[int]]) -> None:
     graph = model.graph
     for value in graph.inputs:
         value.shape = ir.Shape(shapes[value.name or ""])
-    for value in (*(out for node in graph for out in node.outputs), *graph.outputs):
-        if static_shape(value) is None and not value.is_graph_input():
-            value.shape = None
+    computed = [value for node in graph for value in node.outputs]
+    declared = [(value, value.shape) for value in computed if static_shape(value) is not None]
+    for value in computed:
+        value.shape = None
+    infer_network(model)
+    for value, shape in declared:
+        if static_shape(value) is None:
+            value.shape = shape
     infer_network(model)
 
 

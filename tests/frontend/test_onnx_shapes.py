@@ -97,3 +97,16 @@ def test_functions_of_another_opset_are_refused_where_an_operator_changed() -> N
     found = problem(network(18, "y = local.part (x)", more=part))
     assert found.code == "opset-unsupported"
     assert "`Softmax` in function `part`" in found.message
+
+
+@pytest.mark.parametrize(("inner", "outer"), [("4, 1", "1, 4"), ("1, 5", "1, 4"), ("1, 4", "4, 1")])
+def test_shapes_that_do_not_follow_count_for_nothing(inner: str, outer: str) -> None:
+    """As in ONNX Runtime, which runs such files and warns."""
+    model = parser.parse_model(f"""<ir_version: 8, opset_import: ["" : 20]>
+        odd (float[1, 2] x) => (float[{outer}] y)
+        <float[2, 4] w = {{1, 2, 3, 4, 5, 6, 7, 8}}, float[{inner}] m> {{
+            m = MatMul (x, w)
+            y = Relu (m)
+        }}""")
+    found = capture(model).network
+    assert [static_shape(value) for node in found.graph for value in node.outputs] == [(1, 4)] * 2
