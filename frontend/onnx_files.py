@@ -119,6 +119,6 @@ def _first(problem: BaseException) -> BaseException:
     return problem if problem.__cause__ is None else _first(problem.__cause__)
 
 
-def _short(problem: Exception) -> str:
+def _short(problem: BaseException) -> str:
     lines = str(problem).strip().splitlines()
     return lines[0][:200] if lines else type(problem).__name__

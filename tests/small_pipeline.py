@@ -27,7 +27,7 @@ _HEAD = '<ir_version: 10, opset_import: ["" : 20]> g'
 
 def weights(name: str, *shape: int, seed: int) -> str:
     """Return a constant of random numbers as text."""
-    summed = np.prod(shape[1:]) if len(shape) > 2 else shape[0]
+    summed = np.prod(shape[1:] if len(shape) > 2 else shape[:1])
     drawn = np.random.default_rng(seed).normal(size=shape).astype(np.float32) / np.sqrt(summed)
     numbers = ",".join(repr(float(number)) for number in drawn.astype(np.float32).ravel())
     return f"float[{','.join(map(str, shape))}] {name} = {{{numbers}}}"
