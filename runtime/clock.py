@@ -148,11 +148,12 @@ def clock(program: Program, trace: bool = False) -> Cycles:
 
 def _refuse_long(program: Program) -> None:
     """Refuse to record a program whose loops run very often."""
+    contexts = [program.context(core) for core in range(len(program.cores))]
     count = sum(
         trips
-        for core, instructions in enumerate(program.cores)
+        for context, instructions in zip(contexts, program.cores, strict=True)
         for instruction, trips in zip(instructions, trip_counts(instructions), strict=True)
-        if instruction.unit(program.context(core)) is not None
+        if instruction.unit(context) is not None
     )
     if count > MOST_RECORDS:
         text = f"a trace holds at most {MOST_RECORDS:,} instructions, this program runs {count:,}"
