@@ -247,8 +247,9 @@ def _findings(program: Program, matrices: Matrices) -> list[Diagnostic]:
     target = program.target
     macros = core_count(target) * target.core.macros
     writes = [
-        (instruction, program.context(core))
+        (instruction, context)
         for core, code in enumerate(program.cores)
+        for context in (program.context(core),)
         for instruction in code
         if isinstance(instruction, ProgramMacro)
     ]
