@@ -9,6 +9,7 @@ import numpy as np
 from mcc.frontend.capture import Capture, Run, note
 from mcc.frontend.sample_probes import far_samples, variants
 from mcc.ir.diagnostics import Diagnostic, MccError
+from mcc.ir.network.certificate import largest_change
 from mcc.ir.tensors import Array
 
 TOLERANCE = 1e-4
@@ -137,15 +138,10 @@ def why_fixed(inputs: Mapping[str, Array], outputs: Mapping[str, Array]) -> Diag
 
 def close(left: Array, right: Array) -> bool:
     """Tell whether two results are the same up to the order of float sums."""
-    if left.shape != right.shape or left.dtype != right.dtype:
-        return False
-    if left.dtype.kind != "f":
-        return np.array_equal(left, right)
-    finite = np.isfinite(left)
-    if not np.array_equal(left[~finite], right[~finite], equal_nan=True):
-        return False
-    scale = np.abs(left[finite]).max(initial=0.0)
-    return bool(np.abs(left[finite] - right[finite]).max(initial=0.0) <= TOLERANCE * scale)
+    change = largest_change(left, right)
+    if not change or left.dtype.kind != "f":
+        return not change
+    return change <= TOLERANCE * float(np.abs(left[np.isfinite(left)]).max(initial=0.0))
 
 
 def split(inputs: Sequence[Array]) -> list[list[Array]]:

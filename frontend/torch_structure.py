@@ -10,10 +10,8 @@ import torch
 
 from mcc.frontend.examples import DTYPES
 from mcc.ir.diagnostics import error
-from mcc.ir.structure import Constant, Group, GroupKind, Leaf, Structure
+from mcc.ir.structure import Constant, Group, GroupKind, Leaf, Plain, Structure
 from mcc.ir.tensors import named_items
-
-_PLAIN = (bool, int, float, str)
 
 
 def describe(
@@ -31,7 +29,7 @@ def describe(
     if isinstance(value, torch.Tensor):
         leaves.append(value)
         return Leaf(path, dtype_name(value, path), tuple(int(size) for size in value.shape))
-    if value is None or isinstance(value, _PLAIN):
+    if isinstance(value, Plain):
         return Constant(value)
     kind, keys, items, type_name = _container(value, path, code)
     names = keys or tuple(range(len(items)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -94,13 +95,13 @@ class VectorInstruction(Instruction):
         """Return the vector unit."""
         return VECTOR
 
+    @abstractmethod
     def classes(self) -> tuple[str, ...]:
         """Return the classes of the elementary operations that one element takes."""
-        raise NotImplementedError
 
+    @abstractmethod
     def elements(self) -> int:
         """Return how many elements are worked on."""
-        raise NotImplementedError
 
     def timing(self, context: Context) -> Pipeline:
         """One step with a local memory port.
