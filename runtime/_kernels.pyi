@@ -111,6 +111,17 @@ def integer_product(
 ) -> NDArray[np.int32]:
     """Return `codes @ weights` exactly (batch, cols), modulo 2**32."""
 
+def gather_codes(
+    windows: NDArray[np.uint8] | NDArray[np.int8], rows: int, *, threads: int = 1
+) -> NDArray[np.uint8] | NDArray[np.int8]:
+    """Return windows of a memory, with any strides, as a matrix (inputs, rows) of its own.
+
+    Args:
+        windows: Codes; the last axes together hold `rows` elements, the axes before them inputs.
+        rows: Codes of one input.
+        threads: Threads to copy with.
+    """
+
 def levels() -> tuple[str, ...]:
     """Return the levels that this processor has, the best first."""
 

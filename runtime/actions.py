@@ -47,7 +47,7 @@ class Arrays(Protocol):
         ...
 
     def multiply(self, tile: int, codes: NDArray[Any]) -> NDArray[np.int32]:
-        """Return the sums `(batch, positions, cols)` of codes `(batch, positions, rows)`."""
+        """Return the sums `(inputs, cols)` of codes `(batch, *positions, *rows)`."""
         ...
 
 
@@ -119,14 +119,11 @@ class Actions:
 
     def _mvm(self, it: Mvm) -> Action:
         source, result = self.local(it.source), self.local(it.result)
-        rows = self._state.program.tiles[it.tile].rows
-        positions = it.positions
         arrays, tile = self._state.arrays, it.tile
 
         def act(counters: Counters) -> None:
             sums = result.at(counters)
-            codes = source.at(counters).reshape(len(sums), positions, rows)
-            sums += arrays.multiply(tile, codes).reshape(sums.shape)
+            sums += arrays.multiply(tile, source.at(counters)).reshape(sums.shape)
 
         return act
 

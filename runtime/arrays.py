@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from mcc.ir.hardware import Target
 from mcc.ir.hardware.encoding import physical_columns
 from mcc.ir.program.tables import Image, Tile
+from mcc.runtime import _kernels
 from mcc.runtime.analog import AnalogTile
 from mcc.runtime.converters import ConverterTile
 from mcc.runtime.devices import written_siemens
@@ -106,21 +107,23 @@ class ProgrammedArrays:
 
         Args:
             tile: Index of the tile.
-            codes: (samples, ..., rows); the samples are numbered from that of `start`.
+            codes: (samples, ..., *rows), with any strides; the last axes hold the rows of the
+                tile together. The samples are numbered from that of `start`.
 
         Returns:
             `sum_k codes[..., k] * weight[k, :]` as the fidelity gives it, (samples, ..., cols).
         """
         if tile not in self._ready:
             self._prepare(tile)
-        flat = codes.reshape(-1, codes.shape[-1])
-        sums = self._ready[tile].multiply(flat, self._reads(tile, codes))
-        return sums.reshape(*codes.shape[:-1], sums.shape[-1])
+        leading = _leading(codes.shape, self._tiles[tile].rows)
+        flat = _kernels.gather_codes(codes, self._tiles[tile].rows, threads=self._threads)
+        sums = self._ready[tile].multiply(flat, self._reads(tile, math.prod(leading[1:])))
+        return sums.reshape(*leading, sums.shape[-1])
 
     def _place(self, tile: int) -> tuple[int, int]:
         return self._tiles[tile].core, self._tiles[tile].macro
 
-    def _reads(self, tile: int, codes: NDArray[Any]) -> Reads:
+    def _reads(self, tile: int, positions: int) -> Reads:
         """Return the address of the next reads of the macro of a tile."""
         place = self._place(tile)
         event = self._events.get(place, 0)
@@ -130,7 +133,7 @@ class ProgrammedArrays:
             place=MacroPlace(self._seed, *place).word(Purpose.READ),
             event=event,
             sample=self._first_sample,
-            positions=math.prod(codes.shape[1:-1]),
+            positions=positions,
             threads=self._threads,
         )
 
@@ -163,3 +166,11 @@ class ProgrammedArrays:
         width = physical_columns(self._target.macro, self._target.cell, tile.weight_bits)
         columns = slice(tile.col, tile.col + tile.cols * width)
         return table[tile.row : tile.row + tile.rows, columns]
+
+
+def _leading(shape: tuple[int, ...], rows: int) -> tuple[int, ...]:
+    """Return the axes before the last ones, which hold `rows` elements together."""
+    first = len(shape) - 1
+    while first > 1 and math.prod(shape[first:]) < rows:
+        first -= 1
+    return shape[:first]

@@ -317,3 +317,21 @@ def test_wrong_types_are_refused(call: Callable[[], object]) -> None:
 def test_wrong_shapes_and_values_are_refused(call: Callable[[], object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_windows_become_rows(dtype: type[np.integer[Any]], threads: int) -> None:
+    image = np.random.default_rng(0).integers(0, 128, (2, 3, 9, 11)).astype(dtype)
+    windows = np.lib.stride_tricks.sliding_window_view(image, (3, 3), (2, 3))
+    windows = windows.transpose(0, 2, 3, 1, 4, 5)[:, ::2]
+    found = _kernels.gather_codes(windows, 27, threads=threads)
+    assert found.dtype == dtype
+    assert np.array_equal(found, windows.reshape(-1, 27))
+
+
+def test_windows_are_refused_that_hold_no_whole_rows() -> None:
+    with pytest.raises(ValueError, match="rows"):
+        _kernels.gather_codes(np.zeros((2, 3, 4), np.uint8), 5)
+    with pytest.raises(TypeError, match="uint8 or int8"):
+        _kernels.gather_codes(np.zeros((2, 3), np.int16), 3)  # pyright: ignore[reportArgumentType]
