@@ -35,16 +35,16 @@ class Block(nn.Module):
     def __init__(self, before: int, planes: int) -> None:
         super().__init__()
         stride = 1 if before == planes else 2
-        self.first = _convolution(before, planes, 3, stride)
-        self.second = _convolution(planes, planes, 3, 1)
-        self.shortcut = nn.Identity() if stride == 1 else _convolution(before, planes, 1, stride)
+        self.first = convolution(before, planes, 3, stride)
+        self.second = convolution(planes, planes, 3, 1)
+        self.shortcut = nn.Identity() if stride == 1 else convolution(before, planes, 1, stride)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map images (batch, before, height, width) to `planes` channels."""
         return torch.relu(self.second(torch.relu(self.first(x))) + self.shortcut(x))
 
 
-def _convolution(before: int, planes: int, size: int, stride: int) -> nn.Module:
+def convolution(before: int, planes: int, size: int, stride: int) -> nn.Module:
     layer = nn.Conv2d(before, planes, size, stride, size // 2, bias=False)
     return nn.Sequential(layer, nn.BatchNorm2d(planes))
 
@@ -54,7 +54,7 @@ def resnet18() -> nn.Module:
     cast(Any, torch).manual_seed(0)
     pairs = pairwise((64, 64, 128, 256, 512))
     blocks = [block for a, b in pairs for block in (Block(a, b), Block(b, b))]
-    stem = (_convolution(3, 64, 7, 2), nn.ReLU(), nn.MaxPool2d(3, 2, 1))
+    stem = (convolution(3, 64, 7, 2), nn.ReLU(), nn.MaxPool2d(3, 2, 1))
     head = (nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 1000))
     return nn.Sequential(*stem, *blocks, *head).eval()
 

@@ -1,0 +1,141 @@
+"""Whole networks at each fidelity, as multiples of the same network in torch float32.
+
+Run `python -m benchmarks.networks [NAME]...`. A batch of 64 images passes the network; compilation
+and programming are left out, as is the first product of every tile. Ends with 1 over a limit.
+"""
+
+from __future__ import annotations
+
+import os
+
+# ruff: noqa: E402 - NumPy reads the number of its threads when it is imported.
+THREADS = 2
+os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = str(THREADS)
+
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, cast, final
+
+import click
+import torch
+from torch import nn
+
+import mcc
+from benchmarks.resnet18 import Block, convolution
+from benchmarks.tables import show
+from mcc.backends.crossbar import targets
+from tests.acceptance.trained import ResNet
+
+BATCH, ROUNDS = 64, 5
+
+SLICED = {
+    "macro.active_rows": 128,
+    "macro.adc.bits": 8,
+    "cell.bits": 2,
+}
+"""Eight one-bit phases, four 2-bit differential slices, an 8-bit converter for 128 rows."""
+UNSLICED = {
+    "macro.active_rows": 512,
+    "macro.adc.bits": 8,
+    "macro.dac_bits": 8,
+    "cell.bits": 7,
+}
+"""Inputs as levels, weights as pairs of analog cells, an 8-bit converter for all rows."""
+
+
+@final
+@dataclass(frozen=True)
+class Case:
+    """A fidelity on a chip, and how many times the time of torch it may take."""
+
+    name: str
+    chip: str
+    fidelity: str
+    limit: float
+
+
+CHIPS: dict[str, dict[str, Any]] = {"sliced": SLICED, "unsliced": UNSLICED}
+CASES = (
+    Case("converter, sliced", "sliced", "converter", 10.0),
+    Case("device, unsliced, with read noise", "unsliced", "device", 3.0),
+    Case("device, sliced, with read noise", "sliced", "device", 40.0),
+    Case("wire, unsliced", "unsliced", "wire", 3.0 * 1.2),
+    Case("wire, sliced", "sliced", "wire", 40.0 * 1.2),
+)
+
+
+def resnet18() -> nn.Module:
+    """Return the residual network of 18 layers for images of 32 x 32 pixels, weights drawn."""
+    cast(Any, torch).manual_seed(0)
+    pairs = pairwise((64, 64, 128, 256, 512))
+    blocks = [block for a, b in pairs for block in (Block(a, b), Block(b, b))]
+    head = (nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 10))
+    return nn.Sequential(convolution(3, 64, 3, 1), nn.ReLU(), *blocks, *head).eval()
+
+
+NETWORKS: dict[str, Callable[[], nn.Module]] = {
+    "resnet18": resnet18,
+    "resnet20": lambda: ResNet.load(20).eval(),
+}
+
+
+def measure(name: str) -> bool:
+    """Print the times of one network; say whether the limits hold."""
+    module = NETWORKS[name]()
+    images = torch.randn(BATCH, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+    runs: dict[str, Callable[[], object]] = {}
+    for chip, values in CHIPS.items():
+        target = targets.load("rram40nm").with_values(values)
+        program = mcc.compile(module, (images[:1],), target=target, calibration=images[:4])
+        for case in CASES:
+            if case.chip == chip:
+                runs[case.name] = _runner(program, case.fidelity, images)
+    cast(Any, torch).set_num_threads(THREADS)
+    seconds = _medians({"torch float32": lambda: _eager(module, images), **runs})
+    plain = seconds["torch float32"]
+    rows = [("torch float32", f"{plain:.3f}", "1.0", "")]
+    good = True
+    for case in CASES:
+        ratio = seconds[case.name] / plain
+        good &= ratio <= case.limit
+        rows.append((case.name, f"{seconds[case.name]:.3f}", f"{ratio:.1f}", f"{case.limit:.1f}"))
+    title = f"{name}, {BATCH} images of 32 x 32 pixels, {THREADS} threads, median of {ROUNDS}"
+    show(title, ("", ">s", ">ratio", ">limit"), rows)
+    return good
+
+
+def _runner(program: mcc.Program, fidelity: str, images: torch.Tensor) -> Callable[[], object]:
+    machine = mcc.Machine(program, fidelity, seed=None if fidelity == "converter" else 7)
+    machine(images[:1])
+    return lambda: machine(images)
+
+
+def _eager(module: nn.Module, images: torch.Tensor) -> object:
+    with torch.no_grad():
+        return module(images)
+
+
+def _medians(runs: dict[str, Callable[[], object]]) -> dict[str, float]:
+    """Return the median seconds of each run, measured in turns."""
+    times: dict[str, list[float]] = {name: [] for name in runs}
+    for _ in range(ROUNDS):
+        for name, run in runs.items():
+            start = time.perf_counter()
+            run()
+            times[name].append(time.perf_counter() - start)
+    return {name: statistics.median(found) for name, found in times.items()}
+
+
+@click.command()
+@click.argument("names", nargs=-1, type=click.Choice(tuple(NETWORKS)), metavar="[NAME]...")
+def main(names: tuple[str, ...]) -> None:
+    """Time the named networks, or all of them."""
+    sys.exit(not all([measure(name) for name in names or NETWORKS]))
+
+
+if __name__ == "__main__":
+    main()
