@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, cast, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,8 +80,7 @@ class Crossbar:
         """
         matrix = as_weights(weights)
         check_chip(fidelity, seed, threads)
-        named = {name.replace("__", "."): value for name, value in fields.items()}
-        chip = resolve_target(target, {**(overrides or {}), **named})
+        chip = resolve_target(target, _overrides(overrides or {}, fields))
         self._dtype = float_type(matrix.dtype)
         self._parts: list[RealCrossbar] = []
         for part in real_parts(matrix):
@@ -96,8 +95,8 @@ class Crossbar:
                 first_macro=sum(len(it.placed.images) for it in self._parts),
             )
             self._parts.append(crossbar)
-        self._view = View(np.arange(matrix.shape[0]), np.arange(matrix.shape[1]))
-        self.seed = seed or 0
+        rows, cols = self._parts[0].shape
+        self._view = View(np.arange(rows, dtype=np.intp), np.arange(cols, dtype=np.intp))
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -123,6 +122,11 @@ class Crossbar:
     def fidelity(self) -> Fidelity:
         """How much of the physics is included."""
         return self._parts[0].fidelity
+
+    @property
+    def seed(self) -> int:
+        """The chip instance."""
+        return self._parts[0].seed
 
     @property
     def writes(self) -> int:
@@ -162,12 +166,11 @@ class Crossbar:
 
     def __getitem__(self, key: Any) -> Crossbar:
         """Return a block of the same cells: `A[rows, cols]` with slices; others stay undriven."""
-        items = key if isinstance(key, tuple) else (key,)
-        slices = [it for it in items if isinstance(it, slice)]
-        if len(slices) != len(items) or not 1 <= len(items) <= 2:
+        items = cast(tuple[Any, ...], key if isinstance(key, tuple) else (key,))
+        if not all(isinstance(it, slice) for it in items) or not 1 <= len(items) <= 2:
             help = "write `A[2:3]` for one row, `np.asarray(A)[2]` for its weights"
             raise error("crossbar-view", f"a block is named by slices, not by `{key}`", help)
-        rows, cols = (*slices, slice(None))[:2]
+        rows, cols = cast(tuple[slice, slice], (*items, slice(None))[:2])
         return self._of(self._view.block(rows, cols))
 
     def __matmul__(self, operand: Any) -> Any:
@@ -280,17 +283,12 @@ class Crossbar:
         from mcc.cli.crossbar_layer import CrossbarLayer
 
         self._check_whole("made a layer")
-        return CrossbarLayer(self, self._real("a layer"), bias, device)
+        return CrossbarLayer(self._real("a layer"), bias, device)
 
     def _of(self, view: View) -> Crossbar:
         """Return another view of the same cells."""
         other = object.__new__(Crossbar)
-        other._dtype, other._parts, other._view, other.seed = (
-            self._dtype,
-            self._parts,
-            view,
-            self.seed,
-        )
+        other._dtype, other._parts, other._view = self._dtype, self._parts, view
         return other
 
     def _check_whole(self, done: str) -> None:
@@ -307,3 +305,14 @@ class Crossbar:
             message = f"{what}: only of reads from the word lines"
             raise error("crossbar-view", message, "ask `A`, not `A.T`")
         return self._parts[0]
+
+
+def _overrides(
+    paths: Mapping[str, str | float], names: Mapping[str, str | float]
+) -> dict[str, str | float]:
+    """Return the values to replace by dotted path; names have `__` for the dots."""
+    named = {name.replace("__", "."): value for name, value in names.items()}
+    twice = sorted(named.keys() & paths.keys())
+    if twice:
+        raise error("option-value", f"`{twice[0]}` is given twice", "give it once")
+    return {**paths, **named}

@@ -66,7 +66,8 @@ def vectors_of(operand: Array, view: View, *, left: bool) -> Array:
         MccError: `crossbar-input`: they have another length than the matrix takes.
     """
     axis = -1 if left or operand.ndim == 1 else -2
-    shape = view.shape[::-1] if left else view.shape
+    rows, cols = view.shape
+    shape = (cols, rows) if left else (rows, cols)
     check_length(operand.shape[axis], shape, left=left)
     turned = np.moveaxis(operand, axis, -1)
     return turned.reshape(int(np.prod(turned.shape[:-1])), turned.shape[-1])

@@ -119,10 +119,15 @@ def resolve_target(
     Raises:
         MccError: There is none, a name or value is wrong, or they are impossible together.
     """
-    texts = {key: str(value) for key, value in (overrides or {}).items()}
+    texts = {key: _text(value) for key, value in (overrides or {}).items()}
     if isinstance(target, Target):
         return target.with_values(texts) if texts else target
     return targets.load(target, texts)
+
+
+def _text(value: str | float) -> str:
+    """Return a value as a target file writes it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _pipeline(passes: object) -> list[Pass]:

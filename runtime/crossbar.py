@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mcc.ir.diagnostics import error
 from mcc.ir.hardware import RangePolicy, Target
 from mcc.ir.hardware.conversion import code_range, full_scale_shift
-from mcc.ir.hardware.encoding import physical_columns, row_groups, slices
+from mcc.ir.hardware.encoding import decode, physical_columns, row_groups, slices
 from mcc.ir.hardware.phases import phases
 from mcc.runtime.arrays import Fidelity, ProgrammedArrays
 from mcc.runtime.operands import Floats, InputCoding, encode_weights
@@ -63,7 +63,8 @@ class RealCrossbar:
         Raises:
             MccError: `option-value`, `seed-invalid`, `crossbar-size`.
         """
-        self.target, self.fidelity, self.shape = target, fidelity, weights.shape
+        self.target, self.fidelity, self.seed = target, fidelity, seed
+        self.shape: tuple[int, int] = (weights.shape[0], weights.shape[1])
         self.writes = 1
         codes, self._scales = encode_weights(weights, weight_bits)
         self._weight_bits = weight_bits
@@ -143,6 +144,18 @@ class RealCrossbar:
         self._configure()
         self._arrays.refresh()
         self._turned.clear()
+
+    def weights(self) -> Floats:
+        """Return the weights (outputs, inputs) that were written, rounded to their codes."""
+        macro, cell = self.target.macro, self.target.cell
+
+        def decoded(block: Block, content: NDArray[Any]) -> Floats:
+            tile, image = self.placed.tiles[block.index], self.placed.images[block.index]
+            cells = self.placed.region(image.cells, block)
+            flips = tile.flipped(row_groups(macro, tile.rows), cells.shape[1])
+            return decode(cells, flips, macro, cell, tile.weight_bits).astype(np.float64)
+
+        return self._gathered(decoded, 1).T * self._scales[:, None]
 
     def effective(self) -> Floats:
         """Return the weights (outputs, inputs) by which the cells multiply on average."""
