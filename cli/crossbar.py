@@ -228,6 +228,11 @@ class Crossbar:
         found = [part.conductances() for part in self._parts]
         return found[0] if len(found) == 1 else np.stack(found)
 
+    @property
+    def step(self) -> int:
+        """What one converter code is worth, in units of one digit product; 1 at `exact`."""
+        return self._real("a step").step
+
     def currents(self, x: Any, volts: float = 1.0) -> NDArray[np.float64]:
         """Return the mean currents of the bit lines in amperes, before any converter.
 

@@ -201,19 +201,23 @@ class RealCrossbar:
         Returns:
             Codes (batch, row groups, phases, slices, outputs); whole sums at `exact`.
         """
-        direction = self._ready(False)
-        codes, _ = direction.coding.encode(vectors)
+        codes, _ = self._ready(False).coding.encode(vectors)
         count = slices(self.target.macro, self.target.cell, self._weight_bits)
         shape = (len(codes), *self._sums_shape(codes), count, self.shape[0])
         found = np.zeros(shape, np.int32)
-        shift = 0 if self.fidelity is Fidelity.EXACT else direction.shift or 0
         for block in self.placed.blocks:
             tile, part = self.placed.tiles[block.index], _spread(codes, inputs, block.rows)
             read = conversions(self._arrays, block.index, tile, self.target, part)
             for group, phase, digit, sums in read:
                 at = self._first_group(block) + group
-                found[:, at, phase, digit, block.cols] = sums >> shift
+                found[:, at, phase, digit, block.cols] = sums // self.step
         return found
+
+    @property
+    def step(self) -> int:
+        """What one code of a converter is worth, in units of one digit product."""
+        shift = self._ready(False).shift
+        return 1 if self.fidelity is Fidelity.EXACT or shift is None else 1 << shift
 
     def converter_range(self) -> tuple[int, int] | None:
         """Return the first and the last code of the converters; None where they never clip."""
