@@ -181,4 +181,5 @@ def _wide(device: torch.device) -> torch.dtype:
 
 
 def _tensor(array: Array, device: Any, dtype: torch.dtype = torch.float32) -> torch.Tensor:
-    return torch.as_tensor(np.ascontiguousarray(array)).to(dtype).to(device)
+    """Return a copy of an array on a device."""
+    return torch.tensor(array).to(device=device, dtype=dtype)

@@ -6,7 +6,7 @@ order: where one lies within its rounding of the middle between two codes, the c
 neighbour. Noise comes from a generator of torch, so that it agrees in distribution only.
 
 Never more than one phase of one row group of one tile is in memory, for as many vectors at a time
-as the tile has rows.
+as make a million sums, or as the tile has rows.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ from mcc.ir.hardware.encoding import largest_digit, weight_offset
 from mcc.ir.hardware.phases import Phase, phases
 from mcc.ir.program.tables import Tile
 from mcc.runtime.operands import InputCoding
+
+MOST_SUMS = 2**20
+"""Analog sums that are made at a time, unless fewer vectors than rows would make them."""
 
 
 @final
@@ -76,7 +79,7 @@ def tile_sums(
 ) -> torch.Tensor:
     """Return the sums (batch, cols), int32, of codes (batch, rows) on one tile."""
     found = codes.new_zeros(len(codes), cells.tile.cols)
-    batch = max(1, cells.tile.rows)
+    batch = max(cells.tile.rows, MOST_SUMS // cells.digits.shape[1])
     for first in range(0, len(codes), batch):
         found[first : first + batch] = _chunk(cells, law, codes[first : first + batch], generator)
     return found
