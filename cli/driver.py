@@ -72,7 +72,7 @@ def compile(
     Raises:
         MccError: The network, the data, the target or the passes are refused, with the reasons.
     """
-    chip = _target(target, overrides)
+    chip = resolve_target(target, overrides)
     pipeline = _pipeline(passes)
     progress("capture")
     captured = capture(
@@ -111,11 +111,23 @@ def _refuse_dependent(captured: Capture, feeds: Sequence[Feeds]) -> None:
         )
 
 
-def _target(target: str | Path | Target, overrides: Mapping[str, str | float] | None) -> Target:
-    texts = {key: str(value) for key, value in (overrides or {}).items()}
+def resolve_target(
+    target: str | Path | Target, overrides: Mapping[str, str | float] | None
+) -> Target:
+    """Return the target of a shipped name, a path or itself, with some values replaced.
+
+    Raises:
+        MccError: There is none, a name or value is wrong, or they are impossible together.
+    """
+    texts = {key: _text(value) for key, value in (overrides or {}).items()}
     if isinstance(target, Target):
         return target.with_values(texts) if texts else target
     return targets.load(target, texts)
+
+
+def _text(value: str | float) -> str:
+    """Return a value as a target file writes it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _pipeline(passes: object) -> list[Pass]:

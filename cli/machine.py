@@ -57,7 +57,7 @@ class Machine:
         Raises:
             MccError: `option-value` or `seed-invalid`.
         """
-        _check(fidelity, seed, threads)
+        check_chip(fidelity, seed, threads)
         self.program = program
         self.fidelity = Fidelity(fidelity)
         self._engine = engine.Machine(program.artifact.program, self.fidelity, seed or 0, threads)
@@ -102,7 +102,12 @@ class Machine:
         return {name: array[0, ...] for name, array in run.outputs.items()}, run
 
 
-def _check(fidelity: object, seed: object, threads: object) -> None:
+def check_chip(fidelity: object, seed: object, threads: object) -> None:
+    """Refuse what names no chip instance.
+
+    Raises:
+        MccError: `option-value`, `seed-invalid`.
+    """
     if fidelity not in list(Fidelity):
         help = nearest(str(fidelity), Fidelity)
         if fidelity == "wire":

@@ -51,8 +51,35 @@ CODES: dict[str, str] = {
         "A pass changed the outputs more than its contract allows. This is a bug of the pass: the"
         " report names the pass, the inputs and the output that differ."
     ),
+    "crossbar-direction": (
+        "Products with the transposed matrix drive the other ends of the cells, which this "
+        "fidelity has no model for."
+    ),
+    "crossbar-gradient": (
+        "A tensor that needs a gradient was multiplied where none would be kept; the layer of the "
+        "crossbar keeps it."
+    ),
+    "crossbar-input": (
+        "A vector that a crossbar is multiplied with has another length than the matrix takes, or "
+        "holds what is no finite number."
+    ),
+    "crossbar-range": (
+        "The target says that the step of its converters is chosen from data, and none were given: "
+        "without a step there is no code."
+    ),
+    "crossbar-size": (
+        "A matrix does not fit the macros of the target, or takes more of them than its chip has."
+    ),
     "crossbar-unused": (
         "All contractions of the network run on the host; `mcc explain` gives the reason of each."
+    ),
+    "crossbar-view": (
+        "Something was asked of a part of a crossbar that only the whole can do or show, or a part "
+        "was named by something other than slices."
+    ),
+    "crossbar-weights": (
+        "The weights of a crossbar are no matrix of finite real or complex numbers, or do not fit "
+        "the cells that they are to be written to."
     ),
     "double-precision": (
         "The network computes in float64, which no crossbar and no core of the chip does: all of "

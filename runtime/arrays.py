@@ -53,6 +53,10 @@ class Programmed(Protocol):
         ...
 
 
+ArrayTile = AnalogTile | ConverterTile | ExactTile
+"""Cells made ready to multiply."""
+
+
 @final
 class ProgrammedArrays:
     """The macros of one chip instance with the images written into them.
@@ -69,7 +73,7 @@ class ProgrammedArrays:
         self._written: dict[tuple[int, int], int] = {}
         self._writes: dict[tuple[int, int], int] = {}
         self._first: dict[tuple[int, int], int] = {}
-        self._ready: dict[int, AnalogTile | ConverterTile | ExactTile] = {}
+        self._ready: dict[int, ArrayTile] = {}
         self._events: dict[tuple[int, int], int] = {}
         self._first_sample = 0
         self._tiles_of: dict[int, list[int]] = {}
@@ -120,6 +124,33 @@ class ProgrammedArrays:
         sums = self._ready[tile].multiply(flat, self._reads(tile, math.prod(leading[1:])))
         return sums.reshape(*leading, sums.shape[-1])
 
+    def rewind(self) -> None:
+        """Number reads from 0 again; cells stay as they were written last."""
+        self._events.clear()
+
+    def refresh(self) -> None:
+        """Take up tiles that were changed in place; cells stay as they were written last."""
+        self._ready.clear()
+
+    def content(self, tile: int) -> NDArray[Any]:
+        """Return what the cells of a tile hold (rows, physical columns).
+
+        That is conductances in siemens; at the fidelities with ideal cells, states (uint8).
+        """
+        return self._part(self._content(self._image(tile)), self._tiles[tile])
+
+    def build(self, tile: Tile, target: Target, content: NDArray[Any]) -> ArrayTile:
+        """Make some cells of these arrays ready to multiply, however they are driven."""
+        if self._fidelity is Fidelity.EXACT:
+            return ExactTile(tile, target, content)
+        if self._fidelity is Fidelity.CONVERTER:
+            return ConverterTile(tile, target, content)
+        return AnalogTile(tile, target, content)
+
+    def read(self, tile: int, cells: ArrayTile, codes: NDArray[Any]) -> NDArray[np.int32]:
+        """Multiply codes (inputs, rows) with cells of a tile, as the next read of its macro."""
+        return cells.multiply(codes, self._reads(tile, codes))
+
     def _place(self, tile: int) -> tuple[int, int]:
         return self._tiles[tile].core, self._tiles[tile].macro
 
@@ -139,20 +170,22 @@ class ProgrammedArrays:
 
     def _prepare(self, wanted: int) -> None:
         """Make ready the tiles of the image that is in the macro of the wanted tile."""
-        image = self._written[self._place(wanted)]
-        found = self._tiles[wanted].image
-        assert found == image, f"tile {wanted} is read while image {image} is in its macro"
-        tiles = [(index, self._tiles[index]) for index in self._tiles_of[image]]
-        cells = self._images[image].cells
-        if self._fidelity is Fidelity.DEVICE:
-            conductances = self._siemens(image)
-            for index, tile in tiles:
-                part = self._part(conductances, tile)
-                self._ready[index] = AnalogTile(tile, self._target, part)
-        else:
-            kind = ConverterTile if self._fidelity is Fidelity.CONVERTER else ExactTile
-            for index, tile in tiles:
-                self._ready[index] = kind(tile, self._target, self._part(cells, tile))
+        image = self._image(wanted)
+        content = self._content(image)
+        for index in self._tiles_of[image]:
+            tile = self._tiles[index]
+            self._ready[index] = self.build(tile, self._target, self._part(content, tile))
+
+    def _image(self, tile: int) -> int:
+        """Return the image that is in the macro of a tile."""
+        image, found = self._written[self._place(tile)], self._tiles[tile].image
+        assert found == image, f"tile {tile} is read while image {image} is in its macro"
+        return image
+
+    def _content(self, image: int) -> NDArray[Any]:
+        """Return what all cells of a macro hold."""
+        ideal = self._fidelity in (Fidelity.EXACT, Fidelity.CONVERTER)
+        return self._images[image].cells if ideal else self._siemens(image)
 
     def _siemens(self, index: int) -> NDArray[np.float64]:
         """Return the conductances of the macro that an image was written into."""

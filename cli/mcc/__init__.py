@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mcc.cli.crossbar import Crossbar as Crossbar
     from mcc.cli.driver import compile as compile
     from mcc.cli.machine import Machine as Machine
     from mcc.cli.machine import Run as Run
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from mcc.runtime.arrays import Fidelity as Fidelity
 
 _HOMES = {
+    "Crossbar": "mcc.cli.crossbar",
     "Fidelity": "mcc.runtime.arrays",
     "InputSpec": "mcc.frontend",
     "Machine": "mcc.cli.machine",

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, final
 
-from mcc.ir.diagnostics import NOWHERE, Diagnostic, Location, MccError
+from mcc.ir.diagnostics import NOWHERE, Diagnostic, Location, MccError, error, nearest
 from mcc.ir.hardware.fields import SECTIONS, Value, assemble, flatten, leaves
 from mcc.ir.hardware.quantities import Kind, Quantity
 from mcc.ir.hardware.rules import violations
@@ -64,8 +64,13 @@ class Target:
         """Return the target with other values at some dotted paths.
 
         Raises:
-            MccError: A value is out of its bounds, or together they are impossible.
+            MccError: A path is unknown, a value is out of its bounds, or together they are
+                impossible.
         """
+        unknown = [path for path in changes if path not in leaves()]
+        if unknown:
+            text = f"unknown key `{unknown[0]}`"
+            raise error("target-unknown-key", text, nearest(unknown[0], leaves()))
         origin = dict(self.provenance)
         for path, value in changes.items():
             origin[path] = given(path, value, source)

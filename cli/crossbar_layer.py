@@ -1,0 +1,185 @@
+"""A linear layer of torch whose products are those of programmed cells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, cast, final
+
+import numpy as np
+import torch
+from torch import nn
+
+from mcc.cli.crossbar_operands import as_weights
+from mcc.cli.crossbar_torch import Cells, Law, encode, tile_sums
+from mcc.ir.diagnostics import error
+from mcc.ir.tensors import Array
+from mcc.runtime.arrays import Fidelity
+from mcc.runtime.crossbar import RealCrossbar
+from mcc.runtime.operands import InputCoding
+from mcc.runtime.placement import Block
+from mcc.runtime.probes import digits_of, sum_flips, sum_values
+
+_IDEAL = (Fidelity.EXACT, Fidelity.CONVERTER)
+
+
+@final
+@dataclass(frozen=True)
+class Written:
+    """What the cells of a crossbar hold, on one device."""
+
+    version: tuple[Any, ...]
+    """Device, write and ranges that it is of."""
+    law: Law
+    cells: tuple[Cells, ...]
+    scales: torch.Tensor
+    """What one unit of a sum is worth, without that of the input (m,)."""
+    effective: torch.Tensor
+    """The weights by which the cells multiply on average (m, n)."""
+    generator: torch.Generator
+    """Of the read noise."""
+
+
+@final
+class CrossbarLayer(nn.Module):
+    """`y = x @ A.T + bias` with the cells of a crossbar `A`, x (..., n) and y (..., m).
+
+    Forward is the physics: each call reads the cells anew. Backward goes straight through it: the
+    gradient of the input is that of a product with the weights as written (0 where a fixed input
+    range clips), and the gradient of `weight` is that of a product with `weight`.
+
+    `weight` holds the ideal weights, which begin as those that were written, rounded to their
+    codes. The cells follow it when `program` is called, not before; state dicts hold `weight` and
+    `bias`, not the cells.
+    """
+
+    def __init__(self, crossbar: RealCrossbar, bias: Any = None, device: Any = None) -> None:
+        """Take the cells of a crossbar.
+
+        Args:
+            crossbar: The cells.
+            bias: What is added to every product (m,); nothing if None.
+            device: Where the parameters lie.
+        """
+        super().__init__()
+        self._crossbar = crossbar
+        self._written: Written | None = None
+        self.weight = nn.Parameter(_tensor(crossbar.weights(), device))
+        self.bias = None
+        if bias is not None:
+            values = np.asarray(bias.detach().cpu() if isinstance(bias, torch.Tensor) else bias)
+            if values.shape != crossbar.shape[:1]:
+                message = f"the bias has the shape {values.shape}"
+                help = f"give one number for each output: ({crossbar.shape[0]},)"
+                raise error("crossbar-weights", message, help)
+            self.bias = nn.Parameter(_tensor(values, device))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the products of vectors (..., n) in their floating type."""
+        rows, cols = self._crossbar.shape
+        if x.ndim == 0 or x.shape[-1] != cols or not x.is_floating_point():
+            message = f"the input is {x.dtype} of the shape {tuple(x.shape)}"
+            raise error("crossbar-input", message, f"the layer takes real numbers (..., {cols})")
+        if not bool(x.isfinite().all()):
+            message = "the input holds infinities or something that is not a number"
+            raise error("crossbar-input", message, "voltages are finite: replace it")
+        written = self.written(x.device)
+        vectors = x.reshape(int(np.prod(x.shape[:-1])), cols)
+        y = cast(torch.Tensor, _Product.apply(vectors, self.weight, written))  # pyright: ignore[reportUnknownMemberType]
+        y = y.reshape(*x.shape[:-1], rows)
+        return y if self.bias is None else y + self.bias.to(y.dtype)
+
+    def program(self) -> None:
+        """Write `weight` into the cells, with write errors of their own."""
+        self._crossbar.program(as_weights(self.weight).astype(np.float64))
+
+    def written(self, device: torch.device) -> Written:
+        """Return what the cells hold, on a device."""
+        crossbar, direction = self._crossbar, self._crossbar.direction()
+        version = (device, crossbar.writes, direction.coding, direction.shift)
+        if self._written is None or self._written.version != version:
+            noise = self._written.generator if self._written else None
+            if noise is None or noise.device != device:
+                noise = torch.Generator(device).manual_seed(crossbar.seed)
+            law = Law(
+                crossbar.target, direction.coding, direction.shift or 0, crossbar.converter_range()
+            )
+            self._written = Written(
+                version,
+                law,
+                tuple(_cells(crossbar, *it, device) for it in crossbar.contents()),
+                _tensor(crossbar.scales, device, _wide(device)),
+                _tensor(crossbar.effective(), device),
+                noise,
+            )
+        return self._written
+
+    def extra_repr(self) -> str:
+        """Return what `repr` says in parentheses."""
+        rows, cols = self._crossbar.shape
+        return f"{cols}, {rows}, bias={self.bias is not None}, {self._crossbar.fidelity}"
+
+
+class _Product(torch.autograd.Function):
+    """Physics forward, straight through backward."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, vectors: torch.Tensor, weight: torch.Tensor, written: Written
+    ) -> torch.Tensor:
+        ctx.save_for_backward(vectors, written.effective)
+        ctx.coding, ctx.weight_dtype = written.law.coding, weight.dtype
+        with torch.autocast(vectors.device.type, enabled=False):
+            return _physics(vectors, written).to(vectors.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> tuple[torch.Tensor, torch.Tensor, None]:
+        (gradient,) = cast(tuple[torch.Tensor], gradients)
+        vectors, effective = cast(tuple[torch.Tensor, torch.Tensor], ctx.saved_tensors)
+        of_vectors = gradient @ effective.to(gradient.dtype)
+        of_vectors = of_vectors * _inside(vectors, ctx.coding)
+        return of_vectors, (gradient.mT @ vectors).to(ctx.weight_dtype), None
+
+
+def _physics(vectors: torch.Tensor, written: Written) -> torch.Tensor:
+    """Return the products (batch, m) of vectors (batch, n)."""
+    codes, steps = encode(vectors, written.law.coding)
+    sums = steps.new_zeros(len(vectors), len(written.scales))
+    for cells in written.cells:
+        part = tile_sums(cells, written.law, codes[:, cells.inputs], written.generator)
+        sums[:, cells.outputs] += part
+    return sums * steps * written.scales
+
+
+def _inside(vectors: torch.Tensor, coding: InputCoding) -> torch.Tensor | float:
+    """Return 1 where inputs are not clipped, else 0."""
+    if coding.scale is None:
+        return 1.0
+    highest = coding.scale * coding.highest
+    lowest = -highest if coding.signed else 0.0
+    return ((vectors >= lowest) & (vectors <= highest)).to(vectors.dtype)
+
+
+def _cells(crossbar: RealCrossbar, block: Block, content: Array, device: torch.device) -> Cells:
+    tile, target = crossbar.placed.tiles[block.index], crossbar.target
+    digits, variances = digits_of(content, target)
+    noisy = crossbar.fidelity not in _IDEAL and target.cell.read_noise > 0
+    flips = sum_flips(tile, target, digits.shape[1])
+    return Cells(
+        tile,
+        block.rows,
+        block.cols,
+        _tensor(digits, device),
+        _tensor(variances, device) if noisy else None,
+        _tensor(flips, device, torch.bool) if flips.any() else None,
+        _tensor(sum_values(tile, target), device, torch.int32),
+    )
+
+
+def _wide(device: torch.device) -> torch.dtype:
+    """Return the widest floating type of a device."""
+    return torch.float32 if device.type == "mps" else torch.float64
+
+
+def _tensor(array: Array, device: Any, dtype: torch.dtype = torch.float32) -> torch.Tensor:
+    """Return a copy of an array on a device."""
+    return torch.tensor(array).to(device=device, dtype=dtype)

@@ -1,0 +1,118 @@
+"""One tile read the other way round: bit lines are driven, word lines are sensed.
+
+The digits of a weight lie in columns of their own. They are driven in turn, slice after slice, the
+two columns of a differential pair after each other, and the codes are shifted and added, or
+subtracted, digitally. Each such read has non-negative digits, with the current of cells at
+`g_min_siemens` taken away by an ideal reference as in the offset encoding: that is how the same
+cells, read by the same kernels, serve both directions. Where columns are stored flipped, those that
+are and those that are not are driven in turn, row group by row group.
+
+At most `active_rows` lines are driven at once, and the converters of the word lines are like those
+of the bit lines; no shipped target publishes either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mcc.ir.hardware import Encoding, Target
+from mcc.ir.hardware.encoding import (
+    digit_values,
+    largest_digit,
+    physical_columns,
+    row_groups,
+    weight_offset,
+)
+from mcc.ir.program.tables import Tile
+from mcc.runtime.arrays import ArrayTile, ProgrammedArrays
+
+
+@final
+@dataclass(frozen=True)
+class Turn:
+    """One column of every weight, for some of the word lines of a tile."""
+
+    lines: slice
+    """The word lines that are sensed."""
+    content: NDArray[Any]
+    """What the cells hold (bit lines, word lines)."""
+    driven: NDArray[np.bool_]
+    """Which of the bit lines are driven at all (bit lines,)."""
+    worth: int
+    """What one unit of a digit counts in the weight."""
+    complement: bool
+    """Whether the cells hold the complements of their digits."""
+
+
+def transposed_target(target: Target) -> Target:
+    """Return the macro as it is when bit lines drive and word lines are sensed."""
+    macro = target.macro
+    changes = {
+        "macro.rows": macro.cols,
+        "macro.cols": macro.rows,
+        "macro.active_rows": min(macro.active_rows, macro.cols),
+        "macro.adc.columns_per_adc": min(macro.adc.columns_per_adc, macro.rows),
+        "macro.encoding": Encoding.OFFSET.value,
+        "macro.column_flip": False,
+    }
+    return target.with_values(changes, "read the other way round")
+
+
+def turns(tile: Tile, target: Target, content: NDArray[Any]) -> Iterator[Turn]:
+    """Yield what is driven after one another to read a tile (rows, physical columns)."""
+    macro, cell = target.macro, target.cell
+    width = physical_columns(macro, cell, tile.weight_bits)
+    flips = tile.flipped(row_groups(macro, tile.rows), content.shape[1])
+    lines = [slice(0, tile.rows)]
+    if flips.any():
+        step = macro.active_rows
+        lines = [slice(first, first + step) for first in range(0, tile.rows, step)]
+    for group, part in enumerate(lines):
+        for column, worth in enumerate(digit_values(macro, cell, tile.weight_bits)):
+            cells = np.ascontiguousarray(content[part, column::width].T)
+            stored = flips[group, column::width]
+            for complement in (False, True):
+                driven = stored == complement
+                if driven.any():
+                    yield Turn(part, cells, driven, int(worth), complement)
+
+
+@final
+class TransposedTile:
+    """The cells of one tile, driven by their bit lines."""
+
+    def __init__(
+        self, arrays: ProgrammedArrays, index: int, tile: Tile, target: Target, shift: int
+    ) -> None:
+        """Make the cells of a tile ready; `shift` is the step of the converters that way."""
+        self._arrays, self._index, self._tile = arrays, index, tile
+        self._digit = largest_digit(target.cell)
+        self._offset = weight_offset(target.macro, tile.weight_bits)
+        bits = target.cell.bits
+        turned = transposed_target(target)
+        self._surplus = weight_offset(turned.macro, bits)
+        plain = replace(
+            tile, rows=tile.cols, cols=tile.rows, weight_bits=bits, shift=shift, flips=b""
+        )
+        self._ready: list[tuple[Turn, ArrayTile]] = []
+        for turn in turns(tile, target, arrays.content(index)):
+            one = replace(plain, cols=turn.content.shape[1])
+            self._ready.append((turn, arrays.build(one, turned, turn.content)))
+
+    def multiply(self, codes: NDArray[Any]) -> NDArray[np.int64]:
+        """Return the sums (inputs, rows of the tile) of codes (inputs, columns of the tile)."""
+        totals = np.zeros((len(codes), self._tile.rows), np.int64)
+        for turn, cells in self._ready:
+            driven = codes if turn.driven.all() else codes * turn.driven.astype(codes.dtype)
+            whole = driven.sum(axis=1, dtype=np.int64)[:, None]
+            sums = self._arrays.read(self._index, cells, driven) + self._surplus * whole
+            if turn.complement:
+                sums = self._digit * whole - sums
+            totals[:, turn.lines] += turn.worth * sums
+        totals -= self._offset * codes.sum(axis=1, dtype=np.int64)[:, None]
+        return totals
