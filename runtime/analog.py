@@ -25,13 +25,24 @@ from mcc.ir.hardware.conversion import code_range
 from mcc.ir.hardware.encoding import row_groups, slices
 from mcc.ir.program.tables import Tile
 from mcc.runtime import _kernels
+from mcc.runtime.converters.periphery import Periphery
 from mcc.runtime.devices import unit_siemens
+from mcc.runtime.general import GeneralTile
 from mcc.runtime.reads import Reads, drive_arguments, without_offset
+
+
+def analog_tile(
+    tile: Tile, target: Target, conductances: NDArray[np.float64], periphery: Periphery
+) -> AnalogTile | GeneralTile:
+    """Return the tile of these conductances (rows, physical columns), by the fastest way there."""
+    if periphery.ideal:
+        return AnalogTile(tile, target, conductances)
+    return GeneralTile(tile, target, *digits_and_variances(conductances, target), periphery)
 
 
 @final
 class AnalogTile:
-    """One tile in the cells of a programmed macro."""
+    """One tile in the cells of a programmed macro with an ideal periphery."""
 
     def __init__(self, tile: Tile, target: Target, conductances: NDArray[np.float64]) -> None:
         """Take the conductances (rows, physical columns) of the cells of the tile, in siemens."""

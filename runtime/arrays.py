@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 from mcc.ir.hardware import Target
 from mcc.ir.hardware.encoding import physical_columns
 from mcc.ir.program.tables import Image, Tile
-from mcc.runtime.analog import AnalogTile
-from mcc.runtime.converters import ConverterTile
+from mcc.runtime.analog import AnalogTile, analog_tile
+from mcc.runtime.converters.periphery import periphery_of
 from mcc.runtime.devices import written_siemens
 from mcc.runtime.digital import ExactTile
+from mcc.runtime.general import GeneralTile
+from mcc.runtime.quantized import ConverterTile
 from mcc.runtime.random import MacroPlace, Purpose, check_seed
 from mcc.runtime.reads import Reads
 
@@ -30,7 +32,7 @@ class Fidelity(StrEnum):
     CONVERTER = "converter"
     """Converters have their bits."""
     DEVICE = "device"
-    """Cells have write errors and read noise, and some are stuck."""
+    """Cells have write errors and read noise, some are stuck; converters have errors and noise."""
 
 
 class Programmed(Protocol):
@@ -68,7 +70,7 @@ class ProgrammedArrays:
         self._written: dict[tuple[int, int], int] = {}
         self._writes: dict[tuple[int, int], int] = {}
         self._first: dict[tuple[int, int], int] = {}
-        self._ready: dict[int, AnalogTile | ConverterTile | ExactTile] = {}
+        self._ready: dict[int, AnalogTile | GeneralTile | ConverterTile | ExactTile] = {}
         self._events: dict[tuple[int, int], int] = {}
         self._first_sample = 0
         self._tiles_of: dict[int, list[int]] = {}
@@ -143,9 +145,11 @@ class ProgrammedArrays:
         cells = self._images[image].cells
         if self._fidelity is Fidelity.DEVICE:
             conductances = self._siemens(image)
+            place = MacroPlace(self._seed, *self._place(wanted))
+            periphery = periphery_of(self._target.macro, place)
             for index, tile in tiles:
                 part = self._part(conductances, tile)
-                self._ready[index] = AnalogTile(tile, self._target, part)
+                self._ready[index] = analog_tile(tile, self._target, part, periphery)
         else:
             kind = ConverterTile if self._fidelity is Fidelity.CONVERTER else ExactTile
             for index, tile in tiles:

@@ -5,10 +5,12 @@ from mcc.ir.hardware.loading import load_target as load_target
 from mcc.ir.hardware.quantities import Kind as Kind
 from mcc.ir.hardware.quantities import Quantity as Quantity
 from mcc.ir.hardware.schema import Adc as Adc
+from mcc.ir.hardware.schema import AdcKind as AdcKind
 from mcc.ir.hardware.schema import Area as Area
 from mcc.ir.hardware.schema import Cell as Cell
 from mcc.ir.hardware.schema import Chip as Chip
 from mcc.ir.hardware.schema import Core as Core
+from mcc.ir.hardware.schema import Dac as Dac
 from mcc.ir.hardware.schema import Encoding as Encoding
 from mcc.ir.hardware.schema import Energy as Energy
 from mcc.ir.hardware.schema import Host as Host

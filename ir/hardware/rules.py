@@ -62,6 +62,39 @@ def _adc_signed(bits: int, encoding: str, form: str) -> str | None:
     return f"{bits} bit" if bits < 2 and signed else None
 
 
+def _adc_ideal(mismatch: float, kind: str) -> str | None:
+    """An ideal converter has no elements that could differ."""
+    return f"a mismatch of {mismatch:g}" if kind == "ideal" and mismatch > 0 else None
+
+
+def _adc_mismatch(mismatch: float, kind: str) -> str | None:
+    """Unit elements differ by at most 15 percent, so that none is negative."""
+    return f"{mismatch:g}" if kind != "flash" and mismatch > 0.15 else None
+
+
+def _dac_mismatch(mismatch: float) -> str | None:
+    """Unit elements differ by at most 15 percent, so that none is negative."""
+    return f"{mismatch:g}" if mismatch > 0.15 else None
+
+
+def _adc_gain(gain_error: float) -> str | None:
+    """The steps of converters differ by at most 10 percent, so that none is negative."""
+    return f"{gain_error:g}" if gain_error > 0.1 else None
+
+
+def _adc_bow(nonlinearity: float, bits: int) -> str | None:
+    """The non-linearity of a converter is at most a sixteenth of its range, so that it rises."""
+    return f"{nonlinearity:g} of {2**bits} steps" if nonlinearity > 2**bits / 16 else None
+
+
+def _adc_staircase(
+    mismatch: float, offset: float, gain: float, bow: float, bits: int
+) -> str | None:
+    """A converter that errs, so that each of its levels is simulated, has at most 16 bits."""
+    ideal = mismatch == offset == gain == bow == 0
+    return f"{bits} bits" if bits > 16 and not ideal else None
+
+
 def _cell_bits(bits: int) -> str | None:
     """A cell holds at most 4 bits."""
     return f"{bits} bits" if bits > 4 else None
@@ -120,6 +153,21 @@ RULES: tuple[Rule, ...] = (
     Rule(("macro.dac_bits",), _dac_bits),
     Rule(("macro.adc.bits",), _adc_bits),
     Rule(("macro.adc.bits", "macro.encoding", "macro.input_form"), _adc_signed),
+    Rule(("macro.adc.mismatch", "macro.adc.kind"), _adc_ideal),
+    Rule(("macro.adc.mismatch", "macro.adc.kind"), _adc_mismatch),
+    Rule(("macro.dac.mismatch",), _dac_mismatch),
+    Rule(("macro.adc.gain_error",), _adc_gain),
+    Rule(("macro.adc.nonlinearity", "macro.adc.bits"), _adc_bow),
+    Rule(
+        (
+            "macro.adc.mismatch",
+            "macro.adc.offset",
+            "macro.adc.gain_error",
+            "macro.adc.nonlinearity",
+            "macro.adc.bits",
+        ),
+        _adc_staircase,
+    ),
     Rule(("cell.bits",), _cell_bits),
     Rule(("cell.g_min_siemens", "cell.g_max_siemens"), _conductances),
     Rule(("cell.stuck_low_fraction", "cell.stuck_high_fraction"), _stuck),

@@ -28,6 +28,7 @@ from mcc.ir.hardware.quantities import (
     PositiveCycles,
     Seconds,
     Siemens,
+    Steps,
     Watts,
 )
 
@@ -62,6 +63,24 @@ class RangePolicy(StrEnum):
     """The largest sum that `active_rows` rows can make just fits."""
     CALIBRATED = "calibrated"
     """Per layer, the step with the least error on the calibration data."""
+
+
+@final
+class AdcKind(StrEnum):
+    """How an analog-to-digital converter finds its code, and so what its unequal elements do."""
+
+    IDEAL = "ideal"
+    """Codes change exactly halfway between whole steps."""
+    SAR = "sar"
+    """Successive approximation against binary-weighted sums of unit capacitors."""
+    RAMP = "ramp"
+    """One comparison with each level of a string of unit resistors, from the lowest."""
+    PIPELINE = "pipeline"
+    """Stages of 1.5 bits that double the residue by a pair of capacitors each, then 2 bits."""
+    CYCLIC = "cyclic"
+    """One such stage that is used again and again, then 2 bits."""
+    FLASH = "flash"
+    """A comparator for every code, whose outputs are counted."""
 
 
 @final
@@ -163,6 +182,38 @@ class Adc:
     """Cycles of one conversion."""
     columns_per_adc: Count
     """Bit lines that share one converter, one after another."""
+    kind: AdcKind
+    """How a converter finds its code.
+
+    Matters at `device` and only with a `macro.adc.mismatch` that is not zero: with equal elements
+    all kinds are ideal. Can change to `ideal` only where that is zero.
+    """
+    offset: Steps
+    """Standard deviation of what a converter adds to every level, over the converters."""
+    gain_error: Fraction
+    """Standard deviation of the step of a converter, relative to its nominal one."""
+    nonlinearity: Steps
+    """Height of the parabola by which levels lie too high in the middle of the range."""
+    mismatch: Fraction
+    """Standard deviation of one unit element, relative to its value.
+
+    Elements are the unit capacitors of `sar`, `pipeline` and `cyclic` and the resistors of `ramp`;
+    for `flash` it is the offset of one comparator, relative to a step. An `ideal` converter has
+    none.
+    """
+    noise: Steps
+    """Root mean square of what is added to a level from conversion to conversion."""
+
+
+@final
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Dac:
+    """The drivers of the word lines: binary-weighted digital-to-analog converters."""
+
+    mismatch: Fraction
+    """Standard deviation of one unit element, relative to its value: digit d has d of them."""
+    noise: Steps
+    """Root mean square of a drive in units of its digits; lines at digit 0 are grounded."""
 
 
 @final
@@ -194,6 +245,7 @@ class Macro:
     """Cycles from driving the word lines until the currents can be converted."""
     sample_and_hold: bool
     """Whether the currents of one step settle while those of the step before are converted."""
+    dac: Dac
     adc: Adc
 
 

@@ -19,6 +19,8 @@ from tests.small_pipeline import PASSES, declared, found_in, residual, samples, 
 Context = tuple[tuple[str, Value], ...]
 
 CONTEXTS: dict[str, Context] = {
+    "macro.adc.kind": (("macro.adc.kind", "sar"), ("macro.adc.mismatch", 0.1)),
+    "macro.adc.mismatch": (("macro.adc.kind", "sar"),),
     "macro.adc.range": (("macro.adc.bits", 5),),
     "macro.column_flip": (("macro.encoding", "offset"),),
     "macro.encoding": (("macro.column_flip", False),),
@@ -29,8 +31,8 @@ CONTEXTS: dict[str, Context] = {
         ("macro.rows", 128),
     ),
 }
-"""What a field needs to matter: converters too coarse for every sum, columns that can flip, tiles
-that wait for the same macro."""
+"""What a field needs to matter: converters with elements that differ, converters too coarse for
+every sum, columns that can flip, tiles that wait for the same macro."""
 
 NETWORKS: dict[str, Callable[[], Network]] = {"core.queue_depth": wide}
 """Networks other than the residual one, for the same reason."""
@@ -46,6 +48,7 @@ CHANGES: dict[str, Value] = {
     "macro.active_rows": 20,
     "macro.adc.bits": 3,
     "macro.adc.columns_per_adc": 64,
+    "macro.adc.kind": "flash",
 }
 """Values that are worse by enough to become the bottleneck; elsewhere half as much again does."""
 
@@ -110,7 +113,10 @@ def test_the_driver_declares_the_same(name: str) -> None:
 
 def test_fields_move_what_they_mean() -> None:
     """Some that would be bugs elsewhere: physics must not change time, nor prices the numbers."""
-    for path in ("cell.read_noise", "cell.write_error", "cell.stuck_low_fraction"):
+    physics = ("cell.read_noise", "cell.write_error", "cell.stuck_low_fraction")
+    converters = ("kind", "offset", "gain_error", "nonlinearity", "mismatch", "noise")
+    drivers = ("macro.dac.mismatch", "macro.dac.noise")
+    for path in (*physics, *(f"macro.adc.{name}" for name in converters), *drivers):
         assert moved("rram40nm", path) == ["outputs.device"]
     for path in ("macro.settle_cycles", "energy.adc_conversion_joules", "area.adc_metre2"):
         assert not any(key.startswith("outputs") for key in moved("isaac", path))
