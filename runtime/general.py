@@ -14,14 +14,15 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from mcc.ir.hardware import Encoding, Target
+from mcc.ir.hardware import Target
 from mcc.ir.hardware.conversion import code_range
-from mcc.ir.hardware.encoding import largest_digit, row_groups, slices
+from mcc.ir.hardware.encoding import largest_digit, row_groups
 from mcc.ir.hardware.phases import phases
 from mcc.ir.program.tables import Tile
 from mcc.runtime.converters.periphery import Periphery
 from mcc.runtime.read_noise import PHASES, ReadNoise
 from mcc.runtime.reads import Reads, without_offset
+from mcc.runtime.sums import Sums, converter_of
 
 Matrix = NDArray[np.float64]
 
@@ -55,8 +56,7 @@ class GeneralTile:
         self._lines = min(macro.active_rows, tile.rows)
         self._flips = tile.flipped(self._groups, weights.shape[1])
         self._largest_digit = largest_digit(target.cell)
-        count = slices(macro, target.cell, tile.weight_bits)
-        self._powers = 2 ** (target.cell.bits * np.arange(count, dtype=np.int64))
+        self._sums = Sums(tile, target)
         self._converter_of = converter_of(tile, target, weights.shape[1])
         self._drive_bits, self._square_bits = REAL_BITS, REAL_BITS
         if self._whole_drives:
@@ -74,8 +74,8 @@ class GeneralTile:
         block = max(1, BLOCK_NUMBERS // (PHASES * self._groups * widest))
         for first in range(0, len(codes), block):
             part = codes[first : first + block]
-            totals = self._totals(part, reads, first).reshape(len(part), -1, len(self._powers))
-            found[first : first + block] = (totals * self._powers).sum(axis=2)
+            totals = self._totals(part, reads, first)
+            found[first : first + block] = self._sums.together(totals)
         return without_offset(found, codes, self._tile, self._macro)
 
     @property
@@ -106,7 +106,7 @@ class GeneralTile:
             for index, phase in enumerate(driven):
                 digits = phase.drive(codes[:, rows])
                 drives = self._drives(digits, rows, driving, (group, index))
-                sums = self._sums(drives, rows, reading, (group, index))
+                sums = self._analog(drives, rows, reading, (group, index))
                 values = self._converted(sums)
                 full = self._largest_digit * digits.sum(axis=1, dtype=np.int64)[:, None]
                 total += phase.worth * np.where(self._flips[group], full - values, values)
@@ -135,7 +135,7 @@ class GeneralTile:
             drives += self._periphery.drive_noise * numbers * (digits != 0)
         return _rounded(drives, self._drive_bits, self._largest_drive)
 
-    def _sums(
+    def _analog(
         self, drives: Matrix, rows: slice, noise: ReadNoise | None, step: tuple[int, int]
     ) -> Matrix:
         """Return the analog sums (inputs, sums) of a row group with the noise of their reads."""
@@ -154,13 +154,6 @@ class GeneralTile:
         else:
             codes = np.clip(np.rint(levels), self._low, self._high).astype(np.int64)
         return codes << self._tile.shift
-
-
-def converter_of(tile: Tile, target: Target, sums: int) -> NDArray[np.int32]:
-    """Return the converter of the macro that each analog sum of a tile goes to (sums,)."""
-    pair = 2 if target.macro.encoding is Encoding.DIFFERENTIAL else 1
-    columns = tile.col + pair * np.arange(sums)
-    return (columns // target.macro.adc.columns_per_adc).astype(np.int32)
 
 
 def _rounded(values: NDArray[Any], bits: int, largest: float | None = None) -> Matrix:

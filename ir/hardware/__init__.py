@@ -18,6 +18,7 @@ from mcc.ir.hardware.schema import InputForm as InputForm
 from mcc.ir.hardware.schema import Macro as Macro
 from mcc.ir.hardware.schema import Memory as Memory
 from mcc.ir.hardware.schema import RangePolicy as RangePolicy
+from mcc.ir.hardware.schema import Subtraction as Subtraction
 from mcc.ir.hardware.schema import VectorCycles as VectorCycles
 from mcc.ir.hardware.schema import VectorUnit as VectorUnit
 from mcc.ir.hardware.target import Target as Target

@@ -13,14 +13,14 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from mcc.ir.hardware.encoding import largest_digit
-from mcc.ir.hardware.schema import Cell, Encoding, InputForm, Macro
+from mcc.ir.hardware.encoding import largest_digit, paired
+from mcc.ir.hardware.schema import Cell, InputForm, Macro
 
 
 def signed_sums(macro: Macro) -> bool:
     """Whether analog sums can be negative, so that one bit of the converter is the sign."""
     signed_drive = macro.input_form is InputForm.SIGN_MAGNITUDE
-    return macro.encoding is Encoding.DIFFERENTIAL or signed_drive
+    return paired(macro) or signed_drive
 
 
 def code_range(macro: Macro) -> tuple[int, int]:

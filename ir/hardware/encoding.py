@@ -10,13 +10,15 @@ what they could within one row group is stored as `largest digit - digit` there.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import TypeVar, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mcc.ir.diagnostics import error
-from mcc.ir.hardware.schema import Cell, Encoding, Macro
+from mcc.ir.hardware.schema import Cell, Encoding, Macro, Subtraction
+
+Digit = TypeVar("Digit", np.int8, np.int32, np.float32, np.float64)
 
 
 @final
@@ -106,6 +108,23 @@ def digit_values(macro: Macro, cell: Cell, weight_bits: int) -> NDArray[np.int32
     if macro.encoding is Encoding.DIFFERENTIAL:
         return np.stack([powers, -powers], axis=-1).reshape(-1)
     return powers
+
+
+def paired(macro: Macro) -> bool:
+    """Whether the currents of two columns are subtracted, so that they make one analog sum."""
+    differential = macro.encoding is Encoding.DIFFERENTIAL
+    return differential and macro.subtraction is Subtraction.BEFORE
+
+
+def sum_values(macro: Macro, cell: Cell, weight_bits: int) -> NDArray[np.int32]:
+    """Return what one unit of each analog sum of a weight is worth (analog sums,)."""
+    values = digit_values(macro, cell, weight_bits)
+    return values[0::2] if paired(macro) else values
+
+
+def sum_digits(digits: NDArray[Digit], macro: Macro) -> NDArray[Digit]:
+    """Return the digits of analog sums (rows, sums) for those of columns (rows, columns)."""
+    return digits[:, 0::2] - digits[:, 1::2] if paired(macro) else digits
 
 
 def column_flips(cells: NDArray[np.uint8], macro: Macro, cell: Cell) -> NDArray[np.bool_]:

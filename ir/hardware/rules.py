@@ -56,9 +56,10 @@ def _adc_bits(bits: int) -> str | None:
     return f"{bits} bits" if bits > 24 else None
 
 
-def _adc_signed(bits: int, encoding: str, form: str) -> str | None:
+def _adc_signed(bits: int, encoding: str, subtraction: str, form: str) -> str | None:
     """A converter of signed sums needs at least 2 bits."""
-    signed = encoding == "differential" or form == "sign_magnitude"
+    pairs = encoding == "differential" and subtraction == "before"
+    signed = pairs or form == "sign_magnitude"
     return f"{bits} bit" if bits < 2 and signed else None
 
 
@@ -120,9 +121,15 @@ def _pairs(cols: int, encoding: str) -> str | None:
     return f"{cols} columns" if encoding == "differential" and cols % 2 else None
 
 
-def _adc_pairs(columns: int, encoding: str) -> str | None:
-    """The two columns of a differential pair share one converter."""
-    odd = encoding == "differential" and columns % 2
+def _subtraction(subtraction: str, encoding: str) -> str | None:
+    """Codes are subtracted only in the differential encoding."""
+    wrong = subtraction == "after" and encoding != "differential"
+    return f"the encoding is {encoding}" if wrong else None
+
+
+def _adc_pairs(columns: int, encoding: str, subtraction: str) -> str | None:
+    """Two columns whose currents are subtracted share one converter."""
+    odd = encoding == "differential" and subtraction == "before" and columns % 2
     return f"{columns} columns per converter" if odd else None
 
 
@@ -152,7 +159,9 @@ RULES: tuple[Rule, ...] = (
     Rule(("macro.adc.columns_per_adc", "macro.cols"), _adc_columns),
     Rule(("macro.dac_bits",), _dac_bits),
     Rule(("macro.adc.bits",), _adc_bits),
-    Rule(("macro.adc.bits", "macro.encoding", "macro.input_form"), _adc_signed),
+    Rule(
+        ("macro.adc.bits", "macro.encoding", "macro.subtraction", "macro.input_form"), _adc_signed
+    ),
     Rule(("macro.adc.mismatch", "macro.adc.kind"), _adc_ideal),
     Rule(("macro.adc.mismatch", "macro.adc.kind"), _adc_mismatch),
     Rule(("macro.dac.mismatch",), _dac_mismatch),
@@ -173,7 +182,8 @@ RULES: tuple[Rule, ...] = (
     Rule(("cell.stuck_low_fraction", "cell.stuck_high_fraction"), _stuck),
     Rule(("macro.column_flip", "macro.encoding"), _flip),
     Rule(("macro.cols", "macro.encoding"), _pairs),
-    Rule(("macro.adc.columns_per_adc", "macro.encoding"), _adc_pairs),
+    Rule(("macro.subtraction", "macro.encoding"), _subtraction),
+    Rule(("macro.adc.columns_per_adc", "macro.encoding", "macro.subtraction"), _adc_pairs),
     Rule(("macro.active_rows", "cell.bits", "macro.dac_bits"), _sum_bits),
     Rule(("macro.rows",), _macro_lines),
     Rule(("macro.cols",), _macro_lines),

@@ -40,9 +40,19 @@ class Encoding(StrEnum):
     """How the sign of a weight becomes cells."""
 
     DIFFERENTIAL = "differential"
-    """Two cells per digit, one for each sign; their currents are subtracted before conversion."""
+    """Two cells per digit, one for each sign."""
     OFFSET = "offset"
     """One cell per digit of the weight plus half its range; the surplus is subtracted digitally."""
+
+
+@final
+class Subtraction(StrEnum):
+    """Where the two columns of a differential pair are subtracted."""
+
+    BEFORE = "before"
+    """As currents, so that a pair takes one conversion of a signed sum."""
+    AFTER = "after"
+    """As codes, so that every column takes a conversion of its own."""
 
 
 @final
@@ -230,8 +240,11 @@ class Macro:
     encoding: Encoding
     """How the sign of a weight becomes cells.
 
-    Can change to `differential` only together with `macro.column_flip`, which must then be false.
+    Can change to `differential` only together with `macro.column_flip`, which must then be false,
+    and from it only where `macro.subtraction` is `before`.
     """
+    subtraction: Subtraction
+    """Where the columns of a differential pair are subtracted; `before` in the offset encoding."""
     column_flip: bool
     """Store the complement of a column whose sum would exceed half its range.
 

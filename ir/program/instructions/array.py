@@ -83,8 +83,8 @@ class Mvm(Instruction):
            `ceil(input_bits / macro.dac_bits)`, for signed codes in two's complement
            `ceil((input_bits - 1) / macro.dac_bits) + 1`. `converting` is `macro.adc.cycles`
            times the conversions of the busiest converter: converter i serves the physical columns
-           from `i * columns_per_adc`, and those of the tile take one conversion each, in the
-           differential encoding one per pair.
+           from `i * columns_per_adc`, and those of the tile take one conversion each, or one per
+           pair where pairs are subtracted before conversion.
         3. Add: `ceil(2 * 4 * columns / memory.port_bytes)` cycles with one local memory port, as
            sums are read and written.
         """
@@ -99,8 +99,8 @@ class Mvm(Instruction):
         """Per position, as the tile demands.
 
         `rows * phases` DAC drives; times the physical columns, cell reads; one conversion and one
-        shift-add per step and analog sum (a differential pair of columns makes one sum); memory
-        bytes of the codes, and of the sums twice.
+        shift-add per step and analog sum (a differential pair of columns makes one sum where it is
+        subtracted before conversion); memory bytes of the codes, and of the sums twice.
         """
         target, tile = context.target, context.tiles[self.tile]
         columns = tile_columns(target, tile)
