@@ -20,7 +20,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from mcc.ir.hardware import Target
+from mcc.ir.hardware import Accumulation, Target
 from mcc.ir.hardware.conversion import code_range
 from mcc.ir.hardware.encoding import paired, row_groups
 from mcc.ir.program.tables import Tile
@@ -36,7 +36,8 @@ def analog_tile(
     tile: Tile, target: Target, conductances: NDArray[np.float64], periphery: Periphery
 ) -> AnalogTile | GeneralTile:
     """Return the tile of these conductances (rows, physical columns), by the fastest way there."""
-    if periphery.ideal:
+    summed = target.macro.accumulation is Accumulation.ANALOG and target.cell.read_noise > 0
+    if periphery.ideal and not summed:
         return AnalogTile(tile, target, conductances)
     return GeneralTile(tile, target, *digits_and_variances(conductances, target), periphery)
 

@@ -4,6 +4,7 @@ from mcc.ir.hardware.loading import files_of as files_of
 from mcc.ir.hardware.loading import load_target as load_target
 from mcc.ir.hardware.quantities import Kind as Kind
 from mcc.ir.hardware.quantities import Quantity as Quantity
+from mcc.ir.hardware.schema import Accumulation as Accumulation
 from mcc.ir.hardware.schema import Adc as Adc
 from mcc.ir.hardware.schema import AdcKind as AdcKind
 from mcc.ir.hardware.schema import Area as Area

@@ -56,10 +56,12 @@ def _adc_bits(bits: int) -> str | None:
     return f"{bits} bits" if bits > 24 else None
 
 
-def _adc_signed(bits: int, encoding: str, subtraction: str, form: str) -> str | None:
+def _adc_signed(
+    bits: int, encoding: str, subtraction: str, form: str, accumulation: str
+) -> str | None:
     """A converter of signed sums needs at least 2 bits."""
     pairs = encoding == "differential" and subtraction == "before"
-    signed = pairs or form == "sign_magnitude"
+    signed = pairs or form == "sign_magnitude" or accumulation == "analog"
     return f"{bits} bit" if bits < 2 and signed else None
 
 
@@ -133,9 +135,10 @@ def _adc_pairs(columns: int, encoding: str, subtraction: str) -> str | None:
     return f"{columns} columns per converter" if odd else None
 
 
-def _sum_bits(rows: int, cell_bits: int, dac_bits: int) -> str | None:
+def _sum_bits(rows: int, cell_bits: int, dac_bits: int, accumulation: str) -> str | None:
     """The largest analog sum must stay below 2**22 digit products."""
-    largest = rows * (2**cell_bits - 1) * (2**dac_bits - 1)
+    drive = 2 ** (8 if accumulation == "analog" else dac_bits) - 1
+    largest = rows * (2**cell_bits - 1) * drive
     return f"it is {largest}" if largest >= 2**22 else None
 
 
@@ -160,7 +163,14 @@ RULES: tuple[Rule, ...] = (
     Rule(("macro.dac_bits",), _dac_bits),
     Rule(("macro.adc.bits",), _adc_bits),
     Rule(
-        ("macro.adc.bits", "macro.encoding", "macro.subtraction", "macro.input_form"), _adc_signed
+        (
+            "macro.adc.bits",
+            "macro.encoding",
+            "macro.subtraction",
+            "macro.input_form",
+            "macro.accumulation",
+        ),
+        _adc_signed,
     ),
     Rule(("macro.adc.mismatch", "macro.adc.kind"), _adc_ideal),
     Rule(("macro.adc.mismatch", "macro.adc.kind"), _adc_mismatch),
@@ -184,7 +194,7 @@ RULES: tuple[Rule, ...] = (
     Rule(("macro.cols", "macro.encoding"), _pairs),
     Rule(("macro.subtraction", "macro.encoding"), _subtraction),
     Rule(("macro.adc.columns_per_adc", "macro.encoding", "macro.subtraction"), _adc_pairs),
-    Rule(("macro.active_rows", "cell.bits", "macro.dac_bits"), _sum_bits),
+    Rule(("macro.active_rows", "cell.bits", "macro.dac_bits", "macro.accumulation"), _sum_bits),
     Rule(("macro.rows",), _macro_lines),
     Rule(("macro.cols",), _macro_lines),
     Rule(("chip.mesh_rows", "chip.mesh_cols"), _cores),

@@ -66,6 +66,19 @@ class InputForm(StrEnum):
 
 
 @final
+class Accumulation(StrEnum):
+    """Where the phases of an input are added up."""
+
+    DIGITAL = "digital"
+    """As codes: every phase is converted, and its codes are shifted and added."""
+    ANALOG = "analog"
+    """As charges, each with the worth of its phase: one conversion for all phases of an input.
+
+    The charge of the sign bit of two's complement is subtracted, so converters are signed.
+    """
+
+
+@final
 class RangePolicy(StrEnum):
     """How the step of the analog-to-digital converters is chosen."""
 
@@ -254,6 +267,8 @@ class Macro:
     """Input bits that one phase drives."""
     input_form: InputForm
     """How a signed input becomes phases; inputs quantized to unsigned codes do not show it."""
+    accumulation: Accumulation
+    """Where the phases of an input are added up."""
     settle_cycles: PositiveCycles
     """Cycles from driving the word lines until the currents can be converted."""
     sample_and_hold: bool

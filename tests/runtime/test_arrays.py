@@ -59,11 +59,9 @@ def programmed(
     cells = np.zeros((target.macro.rows, target.macro.cols), np.uint8)
     rows, columns = encoded.cells.shape
     cells[row : row + rows, col : col + columns] = encoded.cells
-    layer: dict[str, Any] = {
-        "input_bits": 8,
-        "input_signed": False,
-        "shift": full_scale_shift(target.macro, target.cell),
-    }
+    layer: dict[str, Any] = {"input_bits": 8, "input_signed": False} | fields
+    inputs = layer["input_bits"], layer["input_signed"]
+    layer = {"shift": full_scale_shift(target.macro, target.cell, *inputs)} | layer
     tile = Tile(
         core=1,
         macro=2,
@@ -76,7 +74,7 @@ def programmed(
         image=0,
         node="layer",
         block=(0, 0),
-        **(layer | fields),
+        **layer,
     )
     return Small(target, (tile,), (Image(1, 2, cells),))
 

@@ -28,7 +28,7 @@ def test_tile_equals_oracle(name: str, bits: int, signed: bool, form: str) -> No
     codes = random.integers(0, 256, (5, len(weights))).astype(np.uint8)
     codes = codes.view(np.int8) if signed else codes
     encoded = encode(weights, macro, cell, 8)
-    shift = full_scale_shift(macro, cell)
+    shift = full_scale_shift(macro, cell, 8, signed)
     tile = Tile(
         core=0,
         macro=0,
