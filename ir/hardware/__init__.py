@@ -12,9 +12,11 @@ from mcc.ir.hardware.schema import Cell as Cell
 from mcc.ir.hardware.schema import Chip as Chip
 from mcc.ir.hardware.schema import Core as Core
 from mcc.ir.hardware.schema import Dac as Dac
+from mcc.ir.hardware.schema import Differential as Differential
 from mcc.ir.hardware.schema import Encoding as Encoding
 from mcc.ir.hardware.schema import Energy as Energy
 from mcc.ir.hardware.schema import Host as Host
+from mcc.ir.hardware.schema import InputCoding as InputCoding
 from mcc.ir.hardware.schema import InputForm as InputForm
 from mcc.ir.hardware.schema import Macro as Macro
 from mcc.ir.hardware.schema import Memory as Memory

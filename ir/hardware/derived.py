@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mcc.ir.hardware.encoding import paired
-from mcc.ir.hardware.schema import Macro
+from mcc.ir.hardware.schema import InputCoding, Macro
 from mcc.ir.hardware.target import Target
 
 
@@ -33,6 +33,13 @@ def conversions_in_sequence(macro: Macro, first: int, columns: int) -> int:
         for index in range(first // share, -(-end // share))
     )
     return conversions(macro, max(parts, default=0))
+
+
+def phase_cycles(macro: Macro) -> int:
+    """Return the cycles from driving the word lines until a phase has settled."""
+    if macro.input_coding is InputCoding.PULSE_WIDTH:
+        return macro.settle_cycles * (2**macro.dac_bits - 1)
+    return macro.settle_cycles
 
 
 def cores(target: Target) -> int:

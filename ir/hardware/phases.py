@@ -52,8 +52,10 @@ class Step:
 
     def drive(self, codes: NDArray[np.integer]) -> NDArray[np.int16]:
         """Return the digits of codes, added up over the phases."""
-        parts = [np.int16(self.charge(phase)) * phase.drive(codes) for phase in self.phases]
-        return np.sum(parts, axis=0, dtype=np.int16)
+        found = np.zeros(codes.shape, np.int16)
+        for phase in self.phases:
+            found += np.int16(self.charge(phase)) * phase.drive(codes)
+        return found
 
 
 def steps(macro: Macro, input_bits: int, input_signed: bool) -> tuple[Step, ...]:

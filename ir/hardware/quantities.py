@@ -20,6 +20,7 @@ class Measures:
 
 
 Count = Annotated[int, Measures(Dimension.COUNT), Field(ge=1)]
+Overlap = Annotated[int, Measures(Dimension.COUNT), Field(ge=0)]
 Bits = Annotated[int, Measures(Dimension.BITS), Field(ge=1)]
 Bytes = Annotated[int, Measures(Dimension.BYTES), Field(ge=1)]
 Cycles = Annotated[int, Measures(Dimension.CYCLES), Field(ge=0)]

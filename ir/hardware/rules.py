@@ -129,6 +129,17 @@ def _subtraction(subtraction: str, encoding: str) -> str | None:
     return f"the encoding is {encoding}" if wrong else None
 
 
+def _two_sided(differential: str, encoding: str) -> str | None:
+    """Cells are two-sided only in the differential encoding."""
+    wrong = differential == "two_sided" and encoding != "differential"
+    return f"the encoding is {encoding}" if wrong else None
+
+
+def _overlap(overlap: int, bits: int) -> str | None:
+    """A slice counts at least twice the one before it."""
+    return f"{2**bits} - {overlap}" if 2**bits - overlap < 2 else None
+
+
 def _adc_pairs(columns: int, encoding: str, subtraction: str) -> str | None:
     """Two columns whose currents are subtracted share one converter."""
     odd = encoding == "differential" and subtraction == "before" and columns % 2
@@ -193,6 +204,8 @@ RULES: tuple[Rule, ...] = (
     Rule(("macro.column_flip", "macro.encoding"), _flip),
     Rule(("macro.cols", "macro.encoding"), _pairs),
     Rule(("macro.subtraction", "macro.encoding"), _subtraction),
+    Rule(("macro.differential", "macro.encoding"), _two_sided),
+    Rule(("macro.slice_overlap", "cell.bits"), _overlap),
     Rule(("macro.adc.columns_per_adc", "macro.encoding", "macro.subtraction"), _adc_pairs),
     Rule(("macro.active_rows", "cell.bits", "macro.dac_bits", "macro.accumulation"), _sum_bits),
     Rule(("macro.rows",), _macro_lines),

@@ -25,6 +25,7 @@ from mcc.ir.hardware.quantities import (
     Joules,
     Metre2,
     OperationsPerSecond,
+    Overlap,
     PositiveCycles,
     Seconds,
     Siemens,
@@ -63,6 +64,26 @@ class InputForm(StrEnum):
     """Digits of the lower bits, then the sign bit alone, whose sums are subtracted."""
     SIGN_MAGNITUDE = "sign_magnitude"
     """Digits of the magnitude, driven with the sign of the input."""
+
+
+@final
+class InputCoding(StrEnum):
+    """How a digit drives a word line."""
+
+    LEVEL = "level"
+    """By one pulse whose voltage is the digit."""
+    PULSE_WIDTH = "pulse_width"
+    """By unit pulses after each other, as many as the digit; every cell sees one voltage only."""
+
+
+@final
+class Differential(StrEnum):
+    """Which states the two cells of a differential pair take for a digit."""
+
+    ONE_SIDED = "one_sided"
+    """The digit on the side of its sign, the lowest state on the other."""
+    TWO_SIDED = "two_sided"
+    """Both near the middle: `(D + d + 1) // 2` and that minus d, D being the highest state."""
 
 
 @final
@@ -234,7 +255,10 @@ class Dac:
     """The drivers of the word lines: binary-weighted digital-to-analog converters."""
 
     mismatch: Fraction
-    """Standard deviation of one unit element, relative to its value: digit d has d of them."""
+    """Standard deviation of one unit element, relative to its value.
+
+    A level of digit d has d of them; of unit pulses, one and the same drives all d.
+    """
     noise: Steps
     """Root mean square of a drive in units of its digits; lines at digit 0 are grounded."""
 
@@ -254,8 +278,10 @@ class Macro:
     """How the sign of a weight becomes cells.
 
     Can change to `differential` only together with `macro.column_flip`, which must then be false,
-    and from it only where `macro.subtraction` is `before`.
+    and from it only where `macro.subtraction` is `before` and `macro.differential` is `one_sided`.
     """
+    differential: Differential
+    """How a pair holds a digit of the differential encoding; `one_sided` elsewhere."""
     subtraction: Subtraction
     """Where the columns of a differential pair are subtracted; `before` in the offset encoding."""
     column_flip: bool
@@ -265,6 +291,17 @@ class Macro:
     """
     dac_bits: Bits
     """Input bits that one phase drives."""
+    slice_overlap: Overlap
+    """States by which slices overlap, so that a number can be written in more ways than one.
+
+    A slice is worth `2**cell.bits - slice_overlap` times the one before, at least twice; 0 has no
+    redundancy. Binary cells can do no other.
+    """
+    input_coding: InputCoding
+    """How a digit drives a word line.
+
+    Pulses take `2**dac_bits - 1` times as long to settle, so it matters with several `dac_bits`.
+    """
     input_form: InputForm
     """How a signed input becomes phases; inputs quantized to unsigned codes do not show it."""
     accumulation: Accumulation

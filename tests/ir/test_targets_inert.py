@@ -23,7 +23,11 @@ CONTEXTS: dict[str, Context] = {
     "macro.adc.mismatch": (("macro.adc.kind", "sar"),),
     "macro.adc.range": (("macro.adc.bits", 5),),
     "macro.column_flip": (("macro.encoding", "offset"),),
+    "macro.differential": (("macro.column_flip", False), ("macro.encoding", "differential")),
     "macro.encoding": (("macro.column_flip", False),),
+    "macro.input_coding": (("macro.dac_bits", 2),),
+    "macro.slice_overlap": (("cell.bits", 2),),
+    "macro.subtraction": (("macro.column_flip", False), ("macro.encoding", "differential")),
     "core.queue_depth": (
         ("chip.mesh_rows", 1),
         ("chip.mesh_cols", 1),
@@ -31,8 +35,9 @@ CONTEXTS: dict[str, Context] = {
         ("macro.rows", 128),
     ),
 }
-"""What a field needs to matter: converters with elements that differ, converters too coarse for
-every sum, columns that can flip, tiles that wait for the same macro."""
+"""What a field needs to matter: pairs of columns, digits of several bits, converters with elements
+that differ, converters too coarse for every sum, columns that can flip, tiles that wait for the
+same macro."""
 
 NETWORKS: dict[str, Callable[[], Network]] = {"core.queue_depth": wide}
 """Networks other than the residual one, for the same reason."""
@@ -49,6 +54,7 @@ CHANGES: dict[str, Value] = {
     "macro.adc.bits": 3,
     "macro.adc.columns_per_adc": 64,
     "macro.adc.kind": "flash",
+    "macro.slice_overlap": 1,
 }
 """Values that are worse by enough to become the bottleneck; elsewhere half as much again does."""
 

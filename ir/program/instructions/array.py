@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar, final
 
-from mcc.ir.hardware.derived import conversions, conversions_in_sequence
+from mcc.ir.hardware.derived import conversions, conversions_in_sequence, phase_cycles
 from mcc.ir.hardware.encoding import physical_columns, row_groups
 from mcc.ir.hardware.phases import phases, steps
 from mcc.ir.hardware.target import Target
@@ -35,7 +35,7 @@ def analog_steps(target: Target, tile: Tile) -> int:
 def driving_cycles(target: Target, tile: Tile) -> int:
     """Return the cycles in which the word lines are driven before one conversion."""
     step = steps(target.macro, tile.input_bits, tile.input_signed)[0]
-    return len(step.phases) * target.macro.settle_cycles
+    return len(step.phases) * phase_cycles(target.macro)
 
 
 def array_cycles(target: Target, tile: Tile) -> int:
@@ -86,9 +86,10 @@ class Mvm(Instruction):
            `driving + converting + (steps - 1) * max(driving, converting)`. No shared resource.
            Phases are `ceil(input_bits / macro.dac_bits)`, for signed codes in two's complement
            `ceil((input_bits - 1) / macro.dac_bits) + 1`. With digital accumulation
-           `steps = phases * ceil(rows / macro.active_rows)` and `driving = settle_cycles`; with
-           analog accumulation `steps = ceil(rows / macro.active_rows)` and
-           `driving = phases * settle_cycles`. `converting` is `macro.adc.cycles`
+           `steps = phases * ceil(rows / macro.active_rows)` and `driving` is the time of a phase;
+           with analog accumulation `steps = ceil(rows / macro.active_rows)` and `driving` is that
+           of all phases. A phase takes `settle_cycles`, by pulse width
+           `settle_cycles * (2**macro.dac_bits - 1)`. `converting` is `macro.adc.cycles`
            times the conversions of the busiest converter: converter i serves the physical columns
            from `i * columns_per_adc`, and those of the tile take one conversion each, or one per
            pair where pairs are subtracted before conversion.

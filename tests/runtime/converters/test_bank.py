@@ -120,6 +120,14 @@ def test_levels_of_a_driver_deviate_by_the_root_of_their_digit() -> None:
     assert driver_levels(macro_of(), PLACE) is None
 
 
+def test_pulses_of_a_driver_are_alike() -> None:
+    macro = macro_of(dac__mismatch=0.05, dac_bits=4, input_coding="pulse_width", rows=16384)
+    levels = driver_levels(macro, PLACE)
+    assert levels is not None
+    assert np.allclose(levels, levels[:, 1:2] * np.arange(16))
+    assert abs((levels[:, 1] - 1).std() / 0.05 - 1) < 5 / np.sqrt(2 * 16384)
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
