@@ -45,6 +45,7 @@ class Block(nn.Module):
 
 
 def convolution(before: int, planes: int, size: int, stride: int) -> nn.Module:
+    """Return a convolution with a batch norm, that keeps height and width over the stride."""
     layer = nn.Conv2d(before, planes, size, stride, size // 2, bias=False)
     return nn.Sequential(layer, nn.BatchNorm2d(planes))
 

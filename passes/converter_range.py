@@ -50,8 +50,9 @@ def converter_shifts(
         target: The chip.
         generator: Draws the sample that is looked at, where there is more than one.
     """
-    if not is_calibrated(target):
-        return dict.fromkeys(tilings, full_scale_shift(target.macro, target.cell))
+    full = {node: full_shift(node, target) for node in tilings}
+    if not is_calibrated(full, target):
+        return full
     check_feeds(feeds)
     vectors = _sample_vectors(network, list(tilings), feeds, generator)
     return {
@@ -60,10 +61,15 @@ def converter_shifts(
     }
 
 
-def is_calibrated(target: Target) -> bool:
-    """Whether the step of converters depends on calibration data."""
-    full = full_scale_shift(target.macro, target.cell)
-    return target.macro.adc.range is not RangePolicy.FULL_SCALE and full > 0
+def full_shift(node: ir.Node, target: Target) -> int:
+    """Return the shift of a contraction with which converters hold its largest sum."""
+    view = contraction_view(node)
+    return full_scale_shift(target.macro, target.cell, view.input_bits, view.input_signed)
+
+
+def is_calibrated(full: Mapping[ir.Node, int], target: Target) -> bool:
+    """Whether the step of converters depends on calibration data, given the largest shifts."""
+    return target.macro.adc.range is not RangePolicy.FULL_SCALE and any(full.values())
 
 
 def known_shifts(result: ir.Model, tilings: Tilings, target: Target) -> dict[ir.Node, int]:
@@ -74,12 +80,14 @@ def known_shifts(result: ir.Model, tilings: Tilings, target: Target) -> dict[ir.
         tilings: The same contractions, without shifts.
         target: The chip.
     """
-    full = full_scale_shift(target.macro, target.cell)
-    if not is_calibrated(target):
-        return dict.fromkeys(tilings, full)
+    full = {node: full_shift(node, target) for node in tilings}
+    if not is_calibrated(full, target):
+        return full
     made = {node.name: tiling_of(node) for node in result.graph}
     found = {node: made[node.name] for node in tilings}
-    return {node: min(max(it.shift, 0), full) if it else full for node, it in found.items()}
+    return {
+        node: min(max(it.shift, 0), full[node]) if it else full[node] for node, it in found.items()
+    }
 
 
 def contraction_view(node: ir.Node) -> IntegerLinear | IntegerConv:
@@ -117,7 +125,7 @@ def _least_error_shift(
 ) -> int:
     view = contraction_view(node)
     macro, cell = target.macro, target.cell
-    errors = np.zeros(full_scale_shift(macro, cell) + 1)
+    errors = np.zeros(full_shift(node, target) + 1)
     for index in _choose(len(tiling.live), TILES, generator):
         row, col = tiling.live[index]
         rows, cols = tiling.row_blocks[row], tiling.col_blocks[col]

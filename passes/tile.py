@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import ClassVar, final
 
@@ -10,7 +11,6 @@ import onnx_ir as ir
 
 from mcc.ir.diagnostics import error
 from mcc.ir.hardware import RangePolicy, Target
-from mcc.ir.hardware.conversion import full_scale_shift
 from mcc.ir.hardware.encoding import physical_columns
 from mcc.ir.network import (
     Contract,
@@ -25,7 +25,12 @@ from mcc.ir.network import (
 )
 from mcc.ir.network.matrix import matrix_block
 from mcc.passes.base import Pass, PassContext
-from mcc.passes.converter_range import contraction_view, converter_shifts, known_shifts
+from mcc.passes.converter_range import (
+    contraction_view,
+    converter_shifts,
+    full_shift,
+    known_shifts,
+)
 from mcc.passes.place_crossbar import extent_of
 from mcc.passes.tile_blocks import Block, cut
 
@@ -66,16 +71,18 @@ class Tile(Pass):
         else:
             shifts = known_shifts(context.result, tilings, target)
         if self.seed and generator.bit_generator.state == untouched:
-            self._report_unused(target, context)
+            self._report_unused(tilings, target, context)
         for node, tiling in tilings.items():
             tile(node, replace(tiling, shift=shifts[node]))
         return set_destination(network, Destination(target.name, target.digest()))
 
-    def _report_unused(self, target: Target, context: PassContext) -> None:
+    def _report_unused(
+        self, tilings: Iterable[ir.Node], target: Target, context: PassContext
+    ) -> None:
         reason = "all of the data are looked at"
         if target.macro.adc.range is RangePolicy.FULL_SCALE:
             reason = "the step of full-scale converters follows from the target alone"
-        elif full_scale_shift(target.macro, target.cell) == 0:
+        elif not any(full_shift(node, target) for node in tilings):
             reason = "the converters have bits enough for every sum"
         context.report_unused(self.name, [f"seed={self.seed}"], reason, "leave it out")
 

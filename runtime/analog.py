@@ -4,9 +4,9 @@ Reading a cell adds to its conductance an independent Gaussian of `read_noise` t
 noise of a sum of such reads is a Gaussian too; it is drawn once per sum with the variance that
 follows, `sum((read_noise * g * drive)**2)`.
 
-The offset encoding subtracts the current of a reference column of cells at `g_min_siemens`, taken
-as ideal (trimmed once per chip); the differential encoding subtracts the currents of its pairs.
-Both happen before conversion.
+Pairs of columns subtract their currents before conversion. Where columns are converted one by one,
+in the offset encoding or because codes are subtracted, each is read against a reference column of
+cells at `g_min_siemens`, taken as ideal (trimmed once per chip).
 
 Conductances keep 16 significant bits and variances 8, errors far below any write error: their
 products with drives are then exact, and sums in the order of the rows are the same on every
@@ -20,31 +20,45 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from mcc.ir.hardware import Encoding, Target
+from mcc.ir.hardware import Accumulation, Target
 from mcc.ir.hardware.conversion import code_range
-from mcc.ir.hardware.encoding import row_groups, slices
+from mcc.ir.hardware.encoding import paired, row_groups
 from mcc.ir.program.tables import Tile
 from mcc.runtime import _kernels
+from mcc.runtime.converters.periphery import Periphery
 from mcc.runtime.devices import unit_siemens
+from mcc.runtime.general import GeneralTile
 from mcc.runtime.reads import Reads, drive_arguments, without_offset
+from mcc.runtime.sums import Sums
+
+
+def analog_tile(
+    tile: Tile, target: Target, conductances: NDArray[np.float64], periphery: Periphery
+) -> AnalogTile | GeneralTile:
+    """Return the tile of these conductances (rows, physical columns), by the fastest way there."""
+    summed = target.macro.accumulation is Accumulation.ANALOG and target.cell.read_noise > 0
+    if periphery.ideal and not summed:
+        return AnalogTile(tile, target, conductances)
+    return GeneralTile(tile, target, *digits_and_variances(conductances, target), periphery)
 
 
 @final
 class AnalogTile:
-    """One tile in the cells of a programmed macro."""
+    """One tile in the cells of a programmed macro with an ideal periphery."""
 
     def __init__(self, tile: Tile, target: Target, conductances: NDArray[np.float64]) -> None:
         """Take the conductances (rows, physical columns) of the cells of the tile, in siemens."""
         self._tile, self._macro = tile, target.macro
         self._drive = drive_arguments(tile, target.macro)
         self._low, self._high = code_range(target.macro)
+        self._sums = Sums(tile, target)
         weights, variances = digits_and_variances(conductances, target)
         noisy = target.cell.read_noise > 0
         flipped = tile.flipped(row_groups(target.macro, tile.rows), conductances.shape[1])
         self._packed = _kernels.pack_analog(
             weights,
             variances if noisy else None,
-            slices=slices(target.macro, target.cell, tile.weight_bits),
+            slices=self._sums.slices,
             bits_per_cell=target.cell.bits,
             active_rows=target.macro.active_rows,
             flipped=flipped if flipped.any() else None,
@@ -52,7 +66,7 @@ class AnalogTile:
 
     def multiply(self, codes: NDArray[Any], reads: Reads) -> NDArray[np.int32]:
         """Return the sums (inputs, cols) of codes (inputs, rows)."""
-        sums = _kernels.analog_product(
+        converted = _kernels.analog_product(
             codes,
             self._packed,
             **self._drive,
@@ -66,6 +80,7 @@ class AnalogTile:
             positions=reads.positions,
             threads=reads.threads,
         )
+        sums = self._sums.combined(converted)
         return without_offset(sums, codes, self._tile, self._macro)
 
 
@@ -74,12 +89,13 @@ def digits_and_variances(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return the weight and the variance of a read of each analog sum's cells (rows, sums).
 
-    They are in units of one digit (and its square); a differential pair is one column.
+    They are in units of one digit (and its square); columns that are subtracted as currents are one
+    sum.
     """
     unit = unit_siemens(target.cell)
     currents = conductances / unit
     variances = np.square(target.cell.read_noise * currents)
-    if target.macro.encoding is Encoding.DIFFERENTIAL:
+    if paired(target.macro):
         digits = currents[:, 0::2] - currents[:, 1::2]
         variances = variances[:, 0::2] + variances[:, 1::2]
     else:

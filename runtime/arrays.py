@@ -14,10 +14,12 @@ from mcc.ir.hardware import Target
 from mcc.ir.hardware.encoding import physical_columns
 from mcc.ir.program.tables import Image, Tile
 from mcc.runtime import _kernels
-from mcc.runtime.analog import AnalogTile
-from mcc.runtime.converters import ConverterTile
+from mcc.runtime.analog import AnalogTile, analog_tile
+from mcc.runtime.converters.periphery import periphery_of
 from mcc.runtime.devices import written_siemens
 from mcc.runtime.digital import ExactTile
+from mcc.runtime.general import GeneralTile
+from mcc.runtime.quantized import ConverterTile
 from mcc.runtime.random import MacroPlace, Purpose, check_seed
 from mcc.runtime.reads import Reads
 
@@ -31,7 +33,7 @@ class Fidelity(StrEnum):
     CONVERTER = "converter"
     """Converters have their bits."""
     DEVICE = "device"
-    """Cells have write errors and read noise, and some are stuck."""
+    """Cells have write errors and read noise, some are stuck; converters have errors and noise."""
 
 
 class Programmed(Protocol):
@@ -53,7 +55,7 @@ class Programmed(Protocol):
         ...
 
 
-ArrayTile = AnalogTile | ConverterTile | ExactTile
+ArrayTile = AnalogTile | GeneralTile | ConverterTile | ExactTile
 """Cells made ready to multiply."""
 
 
@@ -145,11 +147,12 @@ class ProgrammedArrays:
             return ExactTile(tile, target, content)
         if self._fidelity is Fidelity.CONVERTER:
             return ConverterTile(tile, target, content)
-        return AnalogTile(tile, target, content)
+        place = MacroPlace(self._seed, tile.core, tile.macro)
+        return analog_tile(tile, target, content, periphery_of(target.macro, place))
 
     def read(self, tile: int, cells: ArrayTile, codes: NDArray[Any]) -> NDArray[np.int32]:
         """Multiply codes (inputs, rows) with cells of a tile, as the next read of its macro."""
-        return cells.multiply(codes, self._reads(tile, codes))
+        return cells.multiply(codes, self._reads(tile, positions=1))
 
     def _place(self, tile: int) -> tuple[int, int]:
         return self._tiles[tile].core, self._tiles[tile].macro

@@ -76,9 +76,10 @@ class RealCrossbar:
             first_macro=first_macro,
         )
         self.placed.write(codes.T)
+        turned = InputCoding(coding.bits)
         self._directions = {
-            False: Direction(coding, self._known_shift(target)),
-            True: Direction(InputCoding(coding.bits), self._known_shift(transposed_target(target))),
+            False: Direction(coding, _known_shift(target, coding)),
+            True: Direction(turned, _known_shift(transposed_target(target), turned)),
         }
         self._configure()
         self._turned: dict[int, TransposedTile] = {}
@@ -246,10 +247,6 @@ class RealCrossbar:
             raise error("crossbar-range", message, help)
         return direction
 
-    def _known_shift(self, target: Target) -> int | None:
-        full = full_scale_shift(target.macro, target.cell)
-        return None if full and target.macro.adc.range is RangePolicy.CALIBRATED else full
-
     def _turn(self, block: Block, direction: Direction) -> TransposedTile:
         index = block.index
         if index not in self._turned:
@@ -283,6 +280,12 @@ class RealCrossbar:
             columns = slice(block.cols.start * width, block.cols.stop * width)
             found[block.rows, columns] = part(block, content)
         return found
+
+
+def _known_shift(target: Target, coding: InputCoding) -> int | None:
+    """Return the step of converters that need no calibration."""
+    full = full_scale_shift(target.macro, target.cell, coding.bits, coding.signed)
+    return None if full and target.macro.adc.range is RangePolicy.CALIBRATED else full
 
 
 def _within(lines: Lines, span: slice) -> tuple[Lines, Lines]:

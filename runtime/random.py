@@ -27,6 +27,9 @@ class Purpose(IntEnum):
     STUCK = 1
     WRITE = 2
     READ = 3
+    ADC = 12
+    DAC = 13
+    DRIVE = 14
 
 
 @final

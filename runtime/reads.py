@@ -8,9 +8,12 @@ from typing import Any, TypedDict, final
 import numpy as np
 from numpy.typing import NDArray
 
-from mcc.ir.hardware import InputForm, Macro
+from mcc.ir.hardware import Accumulation, InputForm, Macro
 from mcc.ir.hardware.encoding import weight_offset
 from mcc.ir.program.tables import Tile
+
+WIDEST_INPUT = 8
+"""Bits of the widest input code."""
 
 
 @final
@@ -39,11 +42,16 @@ class DriveArguments(TypedDict):
 
 
 def drive_arguments(tile: Tile, macro: Macro) -> DriveArguments:
-    """Return how the kernels drive the word lines for a tile."""
+    """Return how the kernels drive the word lines for a tile.
+
+    Charges that are added up over all phases are those of one phase with the whole code, and its
+    sign: without noise there is no difference.
+    """
+    analog = macro.accumulation is Accumulation.ANALOG
     return {
         "input_bits": tile.input_bits,
-        "dac_bits": macro.dac_bits,
-        "sign_magnitude": macro.input_form is InputForm.SIGN_MAGNITUDE,
+        "dac_bits": WIDEST_INPUT if analog else macro.dac_bits,
+        "sign_magnitude": analog or macro.input_form is InputForm.SIGN_MAGNITUDE,
     }
 
 

@@ -27,7 +27,8 @@ SENSED = 16
 def best_shift(placed: Placed, codes: NDArray[Any]) -> int:
     """Return the shift for products with codes (batch, inputs)."""
     macro, cell = placed.target.macro, placed.target.cell
-    errors = np.zeros(full_scale_shift(macro, cell) + 1)
+    bits, signed = placed.tiles[0].input_bits, codes.dtype == np.int8
+    errors = np.zeros(full_scale_shift(macro, cell, bits, signed) + 1)
     codes = codes[_some(range(len(codes)), VECTORS)]
     for block in _some(placed.blocks, TILES):
         tile, cells = placed.tiles[block.index], _cells(placed, block)
@@ -42,7 +43,8 @@ def best_shift(placed: Placed, codes: NDArray[Any]) -> int:
 def best_transposed_shift(placed: Placed, codes: NDArray[Any]) -> int:
     """Return the shift for transposed products with codes (batch, outputs)."""
     cell, macro = placed.target.cell, transposed_target(placed.target).macro
-    errors = np.zeros(full_scale_shift(macro, cell) + 1)
+    bits, signed = placed.tiles[0].input_bits, codes.dtype == np.int8
+    errors = np.zeros(full_scale_shift(macro, cell, bits, signed) + 1)
     codes = codes[_some(range(len(codes)), VECTORS)]
     for block in _some(placed.blocks, TILES):
         tile, part = placed.tiles[block.index], codes[:, block.cols]

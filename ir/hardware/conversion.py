@@ -13,14 +13,14 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from mcc.ir.hardware.encoding import largest_digit
-from mcc.ir.hardware.schema import Cell, Encoding, InputForm, Macro
+from mcc.ir.hardware.encoding import largest_digit, paired
+from mcc.ir.hardware.schema import Accumulation, Cell, InputForm, Macro
 
 
 def signed_sums(macro: Macro) -> bool:
     """Whether analog sums can be negative, so that one bit of the converter is the sign."""
     signed_drive = macro.input_form is InputForm.SIGN_MAGNITUDE
-    return macro.encoding is Encoding.DIFFERENTIAL or signed_drive
+    return paired(macro) or signed_drive or macro.accumulation is Accumulation.ANALOG
 
 
 def code_range(macro: Macro) -> tuple[int, int]:
@@ -31,17 +31,24 @@ def code_range(macro: Macro) -> tuple[int, int]:
     return 0, (1 << macro.adc.bits) - 1
 
 
-def largest_sum(macro: Macro, cell: Cell) -> int:
+def largest_drive(macro: Macro, input_bits: int, input_signed: bool) -> int:
+    """Return the largest magnitude with which an input drives one row of an analog sum."""
+    if macro.accumulation is Accumulation.DIGITAL:
+        return (1 << macro.dac_bits) - 1
+    return 1 << (input_bits - 1) if input_signed else (1 << input_bits) - 1
+
+
+def largest_sum(macro: Macro, cell: Cell, input_bits: int, input_signed: bool) -> int:
     """Return the largest magnitude of an analog sum of `active_rows` rows."""
     digits = macro.active_rows * largest_digit(cell)
-    drive = (1 << macro.dac_bits) - 1
+    drive = largest_drive(macro, input_bits, input_signed)
     return (digits // 2 if macro.column_flip else digits) * drive
 
 
-def full_scale_shift(macro: Macro, cell: Cell) -> int:
+def full_scale_shift(macro: Macro, cell: Cell, input_bits: int, input_signed: bool) -> int:
     """Return the smallest shift at which the largest sum fits the range of the converter."""
     _, high = code_range(macro)
-    largest, shift = largest_sum(macro, cell), 0
+    largest, shift = largest_sum(macro, cell, input_bits, input_signed), 0
     while round(Fraction(largest, 1 << shift)) > high:
         shift += 1
     return shift

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from mcc.ir.hardware.schema import Encoding, Macro
+from mcc.ir.hardware.encoding import paired
+from mcc.ir.hardware.schema import InputCoding, Macro
 from mcc.ir.hardware.target import Target
 
 
@@ -14,9 +15,9 @@ def converters(macro: Macro) -> int:
 def conversions(macro: Macro, columns: int) -> int:
     """Return the conversions that `columns` physical columns need for one analog sum each.
 
-    The two columns of a differential pair are subtracted first and take one conversion.
+    Two columns whose currents are subtracted take one conversion.
     """
-    return columns // 2 if macro.encoding is Encoding.DIFFERENTIAL else columns
+    return columns // 2 if paired(macro) else columns
 
 
 def conversions_in_sequence(macro: Macro, first: int, columns: int) -> int:
@@ -32,6 +33,13 @@ def conversions_in_sequence(macro: Macro, first: int, columns: int) -> int:
         for index in range(first // share, -(-end // share))
     )
     return conversions(macro, max(parts, default=0))
+
+
+def phase_cycles(macro: Macro) -> int:
+    """Return the cycles from driving the word lines until a phase has settled."""
+    if macro.input_coding is InputCoding.PULSE_WIDTH:
+        return macro.settle_cycles * (2**macro.dac_bits - 1)
+    return macro.settle_cycles
 
 
 def cores(target: Target) -> int:

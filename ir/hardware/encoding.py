@@ -1,22 +1,25 @@
 """How weights become cells and back; the one place where the layout of digits is decided.
 
 A weight occupies `physical_columns` neighbouring columns of its row, slice after slice, the lowest
-digit first. In the differential encoding a slice is a pair of columns (positive, negative) that
-hold the digits of the magnitude; in the offset encoding it is one column of the digits of
-`weight + 2**(weight_bits - 1)`. With column flip, a column whose digits sum to more than half of
-what they could within one row group is stored as `largest digit - digit` there.
+digit first. In the differential encoding a slice is a pair of columns (positive, negative) whose
+difference is the digit of the magnitude, with the sign of the weight; in the offset encoding it is
+one column of the digits of `weight + 2**(weight_bits - 1)`. With column flip, a column whose digits
+sum to more than half of what they could within one row group is stored as `largest digit - digit`
+there.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import TypeVar, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mcc.ir.diagnostics import error
-from mcc.ir.hardware.schema import Cell, Encoding, Macro
+from mcc.ir.hardware.schema import Cell, Differential, Encoding, Macro, Subtraction
+
+Digit = TypeVar("Digit", np.int8, np.int32, np.float32, np.float64)
 
 
 @final
@@ -30,10 +33,23 @@ class Encoded:
     """Which columns are stored flipped (row groups, cols * physical columns)."""
 
 
+def slice_ratio(macro: Macro, cell: Cell) -> int:
+    """Return how often a slice counts what the one before it does."""
+    return 2**cell.bits - macro.slice_overlap
+
+
 def slices(macro: Macro, cell: Cell, weight_bits: int) -> int:
-    """Return the number of digits of a weight: analog sums per weight."""
-    digits = weight_bits - 1 if macro.encoding is Encoding.DIFFERENTIAL else weight_bits
-    return max(1, -(-digits // cell.bits))
+    """Return the number of digits of a weight."""
+    bits = weight_bits - 1 if macro.encoding is Encoding.DIFFERENTIAL else weight_bits
+    ratio, count = slice_ratio(macro, cell), 1
+    while largest_digit(cell) * geometric_sum(ratio, count) < 2**bits - 1:
+        count += 1
+    return count
+
+
+def geometric_sum(ratio: int, count: int) -> int:
+    """Return the sum of the first powers of a ratio."""
+    return sum(ratio**index for index in range(count))
 
 
 def physical_columns(macro: Macro, cell: Cell, weight_bits: int) -> int:
@@ -61,7 +77,8 @@ def weight_range(macro: Macro, cell: Cell, weight_bits: int) -> tuple[int, int]:
     """Return the smallest and the largest weight of `weight_bits` that cells can hold."""
     reach = 2 ** (weight_bits - 1)
     if macro.encoding is Encoding.DIFFERENTIAL:
-        capacity = 2 ** (cell.bits * slices(macro, cell, weight_bits)) - 1
+        count = slices(macro, cell, weight_bits)
+        capacity = largest_digit(cell) * geometric_sum(slice_ratio(macro, cell), count)
         return -min(reach, capacity), min(reach, capacity)
     return -reach, reach - 1
 
@@ -75,13 +92,12 @@ def encode(weights: NDArray[np.int8], macro: Macro, cell: Cell, weight_bits: int
     _check(weights, macro, cell, weight_bits)
     wide = weights.astype(np.int32)
     if macro.encoding is Encoding.DIFFERENTIAL:
-        signs = np.stack([np.maximum(wide, 0), np.maximum(-wide, 0)], axis=-1)
-        digits = _digits(signs, cell, slices(macro, cell, weight_bits))
-        digits = digits.transpose(0, 1, 3, 2)
+        magnitudes = _digits(np.abs(wide), macro, cell, weight_bits)
+        digits = _pairs(np.sign(wide)[..., None] * magnitudes, macro, cell)
     else:
         shifted = wide + weight_offset(macro, weight_bits)
-        digits = _digits(shifted, cell, slices(macro, cell, weight_bits))
-    cells = np.ascontiguousarray(digits.reshape(len(weights), -1))
+        digits = _digits(shifted, macro, cell, weight_bits)
+    cells = np.ascontiguousarray(digits.reshape(len(weights), -1), np.uint8)
     flips = column_flips(cells, macro, cell)
     return Encoded(flipped(cells, flips, macro, cell), flips)
 
@@ -102,10 +118,30 @@ def decode(
 
 def digit_values(macro: Macro, cell: Cell, weight_bits: int) -> NDArray[np.int32]:
     """Return what one unit of each physical column of a weight is worth (physical columns,)."""
-    powers = 2 ** (cell.bits * np.arange(slices(macro, cell, weight_bits), dtype=np.int32))
+    exponents = np.arange(slices(macro, cell, weight_bits), dtype=np.int32)
+    powers = np.int32(slice_ratio(macro, cell)) ** exponents
     if macro.encoding is Encoding.DIFFERENTIAL:
         return np.stack([powers, -powers], axis=-1).reshape(-1)
     return powers
+
+
+def paired(macro: Macro) -> bool:
+    """Whether the currents of two columns are subtracted, so that they make one analog sum."""
+    differential = macro.encoding is Encoding.DIFFERENTIAL
+    return differential and macro.subtraction is Subtraction.BEFORE
+
+
+def sum_values(macro: Macro, cell: Cell, weight_bits: int) -> NDArray[np.int32]:
+    """Return what one unit of each analog sum of a weight is worth (analog sums,)."""
+    values = digit_values(macro, cell, weight_bits)
+    return values[0::2] if paired(macro) else values
+
+
+def sum_digits(digits: NDArray[Digit], macro: Macro) -> NDArray[Digit]:
+    """Return the digits of analog sums (rows, sums) for those of columns (rows, columns)."""
+    if paired(macro):
+        return np.subtract(digits[:, 0::2], digits[:, 1::2], dtype=digits.dtype)
+    return digits
 
 
 def column_flips(cells: NDArray[np.uint8], macro: Macro, cell: Cell) -> NDArray[np.bool_]:
@@ -130,9 +166,29 @@ def flipped(
     return np.where(per_row, largest_digit(cell) - cells, cells).astype(np.uint8)
 
 
-def _digits(values: NDArray[np.int32], cell: Cell, count: int) -> NDArray[np.uint8]:
-    shifts = cell.bits * np.arange(count, dtype=np.int32)
-    return ((values[..., None] >> shifts) & largest_digit(cell)).astype(np.uint8)
+def _digits(
+    values: NDArray[np.int32], macro: Macro, cell: Cell, weight_bits: int
+) -> NDArray[np.int32]:
+    """Return the digits (..., slices) of numbers from 0, the highest as large as it can be.
+
+    What is then left fits into the lower ones, as a slice counts at most once more than the
+    largest digit of the one before.
+    """
+    ratio, count = slice_ratio(macro, cell), slices(macro, cell, weight_bits)
+    digits, rest = np.empty((*values.shape, count), np.int32), values.copy()
+    for index in reversed(range(count)):
+        digits[..., index] = np.minimum(rest // ratio**index, largest_digit(cell))
+        rest -= digits[..., index] * ratio**index
+    return digits
+
+
+def _pairs(digits: NDArray[np.int32], macro: Macro, cell: Cell) -> NDArray[np.int32]:
+    """Return the states (..., 2) of the pairs that hold signed digits."""
+    if macro.differential is Differential.TWO_SIDED:
+        positive = (largest_digit(cell) + digits + 1) // 2
+    else:
+        positive = np.maximum(digits, 0)
+    return np.stack([positive, positive - digits], axis=-1)
 
 
 def _check(weights: NDArray[np.int8], macro: Macro, cell: Cell, weight_bits: int) -> None:

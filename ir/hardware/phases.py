@@ -8,7 +8,7 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from mcc.ir.hardware.schema import InputForm, Macro
+from mcc.ir.hardware.schema import Accumulation, InputForm, Macro
 
 
 @final
@@ -35,6 +35,35 @@ class Phase:
         if self.signed:
             return np.sign(wide) * ((np.abs(wide) >> self.low_bit) & mask)
         return (wide >> self.low_bit) & mask
+
+
+@final
+@dataclass(frozen=True)
+class Step:
+    """Phases whose currents are added up and converted together."""
+
+    phases: tuple[Phase, ...]
+    worth: int
+    """What one unit of the converted sum is worth in the input."""
+
+    def charge(self, phase: Phase) -> int:
+        """Return how often the current of a phase counts in the sum."""
+        return phase.worth // self.worth
+
+    def drive(self, codes: NDArray[np.integer]) -> NDArray[np.int16]:
+        """Return the digits of codes, added up over the phases."""
+        found = np.zeros(codes.shape, np.int16)
+        for phase in self.phases:
+            found += np.int16(self.charge(phase)) * phase.drive(codes)
+        return found
+
+
+def steps(macro: Macro, input_bits: int, input_signed: bool) -> tuple[Step, ...]:
+    """Return the steps of an input, each with one conversion of every analog sum."""
+    driven = phases(macro, input_bits, input_signed)
+    if macro.accumulation is Accumulation.ANALOG:
+        return (Step(driven, 1),)
+    return tuple(Step((phase,), phase.worth) for phase in driven)
 
 
 def phases(macro: Macro, input_bits: int, input_signed: bool) -> tuple[Phase, ...]:

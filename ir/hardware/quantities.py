@@ -20,12 +20,14 @@ class Measures:
 
 
 Count = Annotated[int, Measures(Dimension.COUNT), Field(ge=1)]
+Overlap = Annotated[int, Measures(Dimension.COUNT), Field(ge=0)]
 Bits = Annotated[int, Measures(Dimension.BITS), Field(ge=1)]
 Bytes = Annotated[int, Measures(Dimension.BYTES), Field(ge=1)]
 Cycles = Annotated[int, Measures(Dimension.CYCLES), Field(ge=0)]
 PositiveCycles = Annotated[int, Measures(Dimension.CYCLES), Field(ge=1)]
 BytesPerCycle = Annotated[int, Measures(Dimension.BYTES_PER_CYCLE), Field(ge=1)]
 Fraction = Annotated[float, Measures(Dimension.FRACTION), Field(ge=0, le=1, allow_inf_nan=False)]
+Steps = Annotated[float, Measures(Dimension.STEPS), Field(ge=0, allow_inf_nan=False)]
 Hertz = Annotated[float, Measures(Dimension.FREQUENCY), Field(gt=0, allow_inf_nan=False)]
 Siemens = Annotated[float, Measures(Dimension.CONDUCTANCE), Field(ge=0, allow_inf_nan=False)]
 Seconds = Annotated[float, Measures(Dimension.TIME), Field(ge=0, allow_inf_nan=False)]

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcc.ir.hardware.conversion import convert, full_scale_shift
-from mcc.ir.hardware.encoding import Encoded, digit_values
-from mcc.ir.hardware.phases import phases
-from mcc.ir.hardware.schema import Cell, Encoding, Macro
+from mcc.ir.hardware.encoding import Encoded, sum_digits, sum_values
+from mcc.ir.hardware.phases import steps
+from mcc.ir.hardware.schema import Cell, Macro
 
 
 def conversion_errors(
@@ -36,28 +36,19 @@ def conversion_errors(
     Returns:
         Sum over samples and columns of the squared error, for shifts 0 to full scale.
     """
-    shifts = range(full_scale_shift(macro, cell) + 1)
-    values = digit_values(macro, cell, weight_bits)
-    if macro.encoding is Encoding.DIFFERENTIAL:
-        values = values[0::2]
-    digits, turned = _analog_digits(encoded, macro)
+    signed = codes.dtype == np.int8
+    shifts = range(full_scale_shift(macro, cell, input_bits, signed) + 1)
+    values = sum_values(macro, cell, weight_bits)
+    digits = sum_digits(encoded.cells.astype(np.float32), macro)
+    turned = np.where(encoded.flips[:, : digits.shape[1]], -1, 1).astype(np.int32)
     shape = (len(shifts), len(codes), digits.shape[1] // len(values))
     errors = np.zeros(shape, np.float64)
     for group, first in enumerate(range(0, len(digits), macro.active_rows)):
         rows = slice(first, first + macro.active_rows)
-        for phase in phases(macro, input_bits, codes.dtype == np.int8):
-            whole = (phase.drive(codes[:, rows]).astype(np.float32) @ digits[rows]).astype(np.int32)
+        for step in steps(macro, input_bits, signed):
+            whole = (step.drive(codes[:, rows]).astype(np.float32) @ digits[rows]).astype(np.int32)
             for shift in shifts:
                 wrong = (convert(whole, shift, macro) - whole) * turned[group]
                 parts = wrong.reshape(*shape[1:], len(values)) @ values
-                errors[shift] += phase.worth * parts
+                errors[shift] += step.worth * parts
     return np.square(errors).sum(axis=(1, 2))
-
-
-def _analog_digits(encoded: Encoded, macro: Macro) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-    """Return the digits of each analog sum, and the sign with which each group's code counts."""
-    digits = encoded.cells.astype(np.float32)
-    if macro.encoding is Encoding.DIFFERENTIAL:
-        digits = digits[:, 0::2] - digits[:, 1::2]
-        return digits, np.ones((len(encoded.flips), digits.shape[1]), np.int32)
-    return digits, np.where(encoded.flips, -1, 1).astype(np.int32)

@@ -56,10 +56,46 @@ def _adc_bits(bits: int) -> str | None:
     return f"{bits} bits" if bits > 24 else None
 
 
-def _adc_signed(bits: int, encoding: str, form: str) -> str | None:
+def _adc_signed(
+    bits: int, encoding: str, subtraction: str, form: str, accumulation: str
+) -> str | None:
     """A converter of signed sums needs at least 2 bits."""
-    signed = encoding == "differential" or form == "sign_magnitude"
+    pairs = encoding == "differential" and subtraction == "before"
+    signed = pairs or form == "sign_magnitude" or accumulation == "analog"
     return f"{bits} bit" if bits < 2 and signed else None
+
+
+def _adc_ideal(mismatch: float, kind: str) -> str | None:
+    """An ideal converter has no elements that could differ."""
+    return f"a mismatch of {mismatch:g}" if kind == "ideal" and mismatch > 0 else None
+
+
+def _adc_mismatch(mismatch: float, kind: str) -> str | None:
+    """Unit elements differ by at most 15 percent, so that none is negative."""
+    return f"{mismatch:g}" if kind != "flash" and mismatch > 0.15 else None
+
+
+def _dac_mismatch(mismatch: float) -> str | None:
+    """Unit elements differ by at most 15 percent, so that none is negative."""
+    return f"{mismatch:g}" if mismatch > 0.15 else None
+
+
+def _adc_gain(gain_error: float) -> str | None:
+    """The steps of converters differ by at most 10 percent, so that none is negative."""
+    return f"{gain_error:g}" if gain_error > 0.1 else None
+
+
+def _adc_bow(nonlinearity: float, bits: int) -> str | None:
+    """The non-linearity of a converter is at most a sixteenth of its range, so that it rises."""
+    return f"{nonlinearity:g} of {2**bits} steps" if nonlinearity > 2**bits / 16 else None
+
+
+def _adc_staircase(
+    mismatch: float, offset: float, gain: float, bow: float, bits: int
+) -> str | None:
+    """A converter that errs, so that each of its levels is simulated, has at most 16 bits."""
+    ideal = mismatch == offset == gain == bow == 0
+    return f"{bits} bits" if bits > 16 and not ideal else None
 
 
 def _cell_bits(bits: int) -> str | None:
@@ -87,15 +123,33 @@ def _pairs(cols: int, encoding: str) -> str | None:
     return f"{cols} columns" if encoding == "differential" and cols % 2 else None
 
 
-def _adc_pairs(columns: int, encoding: str) -> str | None:
-    """The two columns of a differential pair share one converter."""
-    odd = encoding == "differential" and columns % 2
+def _subtraction(subtraction: str, encoding: str) -> str | None:
+    """Codes are subtracted only in the differential encoding."""
+    wrong = subtraction == "after" and encoding != "differential"
+    return f"the encoding is {encoding}" if wrong else None
+
+
+def _two_sided(differential: str, encoding: str) -> str | None:
+    """Cells are two-sided only in the differential encoding."""
+    wrong = differential == "two_sided" and encoding != "differential"
+    return f"the encoding is {encoding}" if wrong else None
+
+
+def _overlap(overlap: int, bits: int) -> str | None:
+    """A slice counts at least twice the one before it."""
+    return f"{2**bits} - {overlap}" if 2**bits - overlap < 2 else None
+
+
+def _adc_pairs(columns: int, encoding: str, subtraction: str) -> str | None:
+    """Two columns whose currents are subtracted share one converter."""
+    odd = encoding == "differential" and subtraction == "before" and columns % 2
     return f"{columns} columns per converter" if odd else None
 
 
-def _sum_bits(rows: int, cell_bits: int, dac_bits: int) -> str | None:
+def _sum_bits(rows: int, cell_bits: int, dac_bits: int, accumulation: str) -> str | None:
     """The largest analog sum must stay below 2**22 digit products."""
-    largest = rows * (2**cell_bits - 1) * (2**dac_bits - 1)
+    drive = 2 ** (8 if accumulation == "analog" else dac_bits) - 1
+    largest = rows * (2**cell_bits - 1) * drive
     return f"it is {largest}" if largest >= 2**22 else None
 
 
@@ -119,14 +173,41 @@ RULES: tuple[Rule, ...] = (
     Rule(("macro.adc.columns_per_adc", "macro.cols"), _adc_columns),
     Rule(("macro.dac_bits",), _dac_bits),
     Rule(("macro.adc.bits",), _adc_bits),
-    Rule(("macro.adc.bits", "macro.encoding", "macro.input_form"), _adc_signed),
+    Rule(
+        (
+            "macro.adc.bits",
+            "macro.encoding",
+            "macro.subtraction",
+            "macro.input_form",
+            "macro.accumulation",
+        ),
+        _adc_signed,
+    ),
+    Rule(("macro.adc.mismatch", "macro.adc.kind"), _adc_ideal),
+    Rule(("macro.adc.mismatch", "macro.adc.kind"), _adc_mismatch),
+    Rule(("macro.dac.mismatch",), _dac_mismatch),
+    Rule(("macro.adc.gain_error",), _adc_gain),
+    Rule(("macro.adc.nonlinearity", "macro.adc.bits"), _adc_bow),
+    Rule(
+        (
+            "macro.adc.mismatch",
+            "macro.adc.offset",
+            "macro.adc.gain_error",
+            "macro.adc.nonlinearity",
+            "macro.adc.bits",
+        ),
+        _adc_staircase,
+    ),
     Rule(("cell.bits",), _cell_bits),
     Rule(("cell.g_min_siemens", "cell.g_max_siemens"), _conductances),
     Rule(("cell.stuck_low_fraction", "cell.stuck_high_fraction"), _stuck),
     Rule(("macro.column_flip", "macro.encoding"), _flip),
     Rule(("macro.cols", "macro.encoding"), _pairs),
-    Rule(("macro.adc.columns_per_adc", "macro.encoding"), _adc_pairs),
-    Rule(("macro.active_rows", "cell.bits", "macro.dac_bits"), _sum_bits),
+    Rule(("macro.subtraction", "macro.encoding"), _subtraction),
+    Rule(("macro.differential", "macro.encoding"), _two_sided),
+    Rule(("macro.slice_overlap", "cell.bits"), _overlap),
+    Rule(("macro.adc.columns_per_adc", "macro.encoding", "macro.subtraction"), _adc_pairs),
+    Rule(("macro.active_rows", "cell.bits", "macro.dac_bits", "macro.accumulation"), _sum_bits),
     Rule(("macro.rows",), _macro_lines),
     Rule(("macro.cols",), _macro_lines),
     Rule(("chip.mesh_rows", "chip.mesh_cols"), _cores),

@@ -25,9 +25,11 @@ from mcc.ir.hardware.quantities import (
     Joules,
     Metre2,
     OperationsPerSecond,
+    Overlap,
     PositiveCycles,
     Seconds,
     Siemens,
+    Steps,
     Watts,
 )
 
@@ -39,9 +41,19 @@ class Encoding(StrEnum):
     """How the sign of a weight becomes cells."""
 
     DIFFERENTIAL = "differential"
-    """Two cells per digit, one for each sign; their currents are subtracted before conversion."""
+    """Two cells per digit, one for each sign."""
     OFFSET = "offset"
     """One cell per digit of the weight plus half its range; the surplus is subtracted digitally."""
+
+
+@final
+class Subtraction(StrEnum):
+    """Where the two columns of a differential pair are subtracted."""
+
+    BEFORE = "before"
+    """As currents, so that a pair takes one conversion of a signed sum."""
+    AFTER = "after"
+    """As codes, so that every column takes a conversion of its own."""
 
 
 @final
@@ -55,6 +67,39 @@ class InputForm(StrEnum):
 
 
 @final
+class InputCoding(StrEnum):
+    """How a digit drives a word line."""
+
+    LEVEL = "level"
+    """By one pulse whose voltage is the digit."""
+    PULSE_WIDTH = "pulse_width"
+    """By unit pulses after each other, as many as the digit; every cell sees one voltage only."""
+
+
+@final
+class Differential(StrEnum):
+    """Which states the two cells of a differential pair take for a digit."""
+
+    ONE_SIDED = "one_sided"
+    """The digit on the side of its sign, the lowest state on the other."""
+    TWO_SIDED = "two_sided"
+    """Both near the middle: `(D + d + 1) // 2` and that minus d, D being the highest state."""
+
+
+@final
+class Accumulation(StrEnum):
+    """Where the phases of an input are added up."""
+
+    DIGITAL = "digital"
+    """As codes: every phase is converted, and its codes are shifted and added."""
+    ANALOG = "analog"
+    """As charges, each with the worth of its phase: one conversion for all phases of an input.
+
+    The charge of the sign bit of two's complement is subtracted, so converters are signed.
+    """
+
+
+@final
 class RangePolicy(StrEnum):
     """How the step of the analog-to-digital converters is chosen."""
 
@@ -62,6 +107,24 @@ class RangePolicy(StrEnum):
     """The largest sum that `active_rows` rows can make just fits."""
     CALIBRATED = "calibrated"
     """Per layer, the step with the least error on the calibration data."""
+
+
+@final
+class AdcKind(StrEnum):
+    """How an analog-to-digital converter finds its code, and so what its unequal elements do."""
+
+    IDEAL = "ideal"
+    """Codes change exactly halfway between whole steps."""
+    SAR = "sar"
+    """Successive approximation against binary-weighted sums of unit capacitors."""
+    RAMP = "ramp"
+    """One comparison with each level of a string of unit resistors, from the lowest."""
+    PIPELINE = "pipeline"
+    """Stages of 1.5 bits that double the residue by a pair of capacitors each, then 2 bits."""
+    CYCLIC = "cyclic"
+    """One such stage that is used again and again, then 2 bits."""
+    FLASH = "flash"
+    """A comparator for every code, whose outputs are counted."""
 
 
 @final
@@ -163,6 +226,41 @@ class Adc:
     """Cycles of one conversion."""
     columns_per_adc: Count
     """Bit lines that share one converter, one after another."""
+    kind: AdcKind
+    """How a converter finds its code.
+
+    Matters at `device` and only with a `macro.adc.mismatch` that is not zero: with equal elements
+    all kinds are ideal. Can change to `ideal` only where that is zero.
+    """
+    offset: Steps
+    """Standard deviation of what a converter adds to every level, over the converters."""
+    gain_error: Fraction
+    """Standard deviation of the step of a converter, relative to its nominal one."""
+    nonlinearity: Steps
+    """Height of the parabola by which levels lie too high in the middle of the range."""
+    mismatch: Fraction
+    """Standard deviation of one unit element, relative to its value.
+
+    Elements are the unit capacitors of `sar`, `pipeline` and `cyclic` and the resistors of `ramp`;
+    for `flash` it is the offset of one comparator, relative to a step. An `ideal` converter has
+    none.
+    """
+    noise: Steps
+    """Root mean square of what is added to a level from conversion to conversion."""
+
+
+@final
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Dac:
+    """The drivers of the word lines: binary-weighted digital-to-analog converters."""
+
+    mismatch: Fraction
+    """Standard deviation of one unit element, relative to its value.
+
+    A level of digit d has d of them; of unit pulses, one and the same drives all d.
+    """
+    noise: Steps
+    """Root mean square of a drive in units of its digits; lines at digit 0 are grounded."""
 
 
 @final
@@ -179,8 +277,13 @@ class Macro:
     encoding: Encoding
     """How the sign of a weight becomes cells.
 
-    Can change to `differential` only together with `macro.column_flip`, which must then be false.
+    Can change to `differential` only together with `macro.column_flip`, which must then be false,
+    and from it only where `macro.subtraction` is `before` and `macro.differential` is `one_sided`.
     """
+    differential: Differential
+    """How a pair holds a digit of the differential encoding; `one_sided` elsewhere."""
+    subtraction: Subtraction
+    """Where the columns of a differential pair are subtracted; `before` in the offset encoding."""
     column_flip: bool
     """Store the complement of a column whose sum would exceed half its range.
 
@@ -188,12 +291,26 @@ class Macro:
     """
     dac_bits: Bits
     """Input bits that one phase drives."""
+    slice_overlap: Overlap
+    """States by which slices overlap, so that a number can be written in more ways than one.
+
+    A slice is worth `2**cell.bits - slice_overlap` times the one before, at least twice; 0 has no
+    redundancy. Binary cells can do no other.
+    """
+    input_coding: InputCoding
+    """How a digit drives a word line.
+
+    Pulses take `2**dac_bits - 1` times as long to settle, so it matters with several `dac_bits`.
+    """
     input_form: InputForm
     """How a signed input becomes phases; inputs quantized to unsigned codes do not show it."""
+    accumulation: Accumulation
+    """Where the phases of an input are added up."""
     settle_cycles: PositiveCycles
     """Cycles from driving the word lines until the currents can be converted."""
     sample_and_hold: bool
     """Whether the currents of one step settle while those of the step before are converted."""
+    dac: Dac
     adc: Adc
 
 

@@ -13,6 +13,7 @@ class Dimension(StrEnum):
 
     COUNT = "count"
     FRACTION = "fraction"
+    STEPS = "steps of a converter"
     BITS = "bits"
     BYTES = "bytes"
     CYCLES = "cycles"
@@ -49,6 +50,7 @@ def _prefixed(unit: str, prefixes: str) -> dict[str, Decimal]:
 UNITS: dict[Dimension, dict[str, Decimal]] = {
     Dimension.COUNT: {"1": Decimal(1)},
     Dimension.FRACTION: {"1": Decimal(1), "percent": Decimal("0.01")},
+    Dimension.STEPS: {"step": Decimal(1)},
     Dimension.BITS: {"bit": Decimal(1)},
     Dimension.BYTES: {
         "byte": Decimal(1),

@@ -7,8 +7,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mcc.backends.crossbar.generate import Generation
-from mcc.ir.hardware import Target
-from mcc.ir.hardware.schema import Encoding, InputForm
+from mcc.ir.hardware import (
+    Accumulation,
+    Differential,
+    Encoding,
+    InputCoding,
+    InputForm,
+    Subtraction,
+    Target,
+)
 from mcc.ir.network import Network
 from mcc.runtime.arrays import Fidelity
 from tests.canonical_networks import constant, model
@@ -21,13 +28,20 @@ SQUARE = "kernel_shape=[3,3],pads=[1,1,1,1]"
 VARIANTS: Mapping[str, Sequence[Any]] = {
     "macro.encoding": list(Encoding),
     "macro.column_flip": [False, True],
+    "macro.differential": list(Differential),
+    "macro.subtraction": list(Subtraction),
+    "macro.slice_overlap": [0, 1, 2],
     "macro.input_form": list(InputForm),
+    "macro.input_coding": list(InputCoding),
+    "macro.accumulation": list(Accumulation),
     "macro.dac_bits": [1, 2, 3, 8],
     "cell.bits": [1, 2, 3, 4],
     "weight_bits": range(2, 9),
     "activation_bits": range(2, 9),
 }
 """What must have been drawn for a program with tiles; any encoding goes with any input form."""
+PAIRS = ("macro.differential", "macro.subtraction")
+"""What only pairs of columns have a choice of; elsewhere it is the first one."""
 
 
 def network(pick: random.Random, length: int) -> Network:
@@ -72,7 +86,10 @@ def network(pick: random.Random, length: int) -> Network:
 def drawn(pick: random.Random) -> Target:
     """A random chip: mesh, memory, and how numbers become cells and phases."""
     encoding = pick.choice(VARIANTS["macro.encoding"])
-    flips = VARIANTS["macro.column_flip"] if encoding is Encoding.OFFSET else [False]
+    offset, cell_bits = encoding is Encoding.OFFSET, pick.choice(VARIANTS["cell.bits"])
+    flips = VARIANTS["macro.column_flip"] if offset else [False]
+    plain = {name: [VARIANTS[name][0]] if offset else VARIANTS[name] for name in PAIRS}
+    overlaps = [it for it in VARIANTS["macro.slice_overlap"] if it <= 2**cell_bits - 2]
     return chip(
         pick.choice(["rram40nm", "isaac"]),
         chip__mesh_rows=pick.choice([1, 2, 3]),
@@ -84,11 +101,16 @@ def drawn(pick: random.Random) -> Target:
         macro__active_rows=8,
         macro__encoding=encoding,
         macro__column_flip=pick.choice(flips),
+        macro__differential=pick.choice(plain["macro.differential"]),
+        macro__subtraction=pick.choice(plain["macro.subtraction"]),
+        macro__slice_overlap=pick.choice(overlaps),
+        macro__input_coding=pick.choice(VARIANTS["macro.input_coding"]),
+        macro__accumulation=pick.choice(VARIANTS["macro.accumulation"]),
         macro__input_form=pick.choice(VARIANTS["macro.input_form"]),
         macro__dac_bits=pick.choice(VARIANTS["macro.dac_bits"]),
         macro__adc__bits=24,
         macro__adc__columns_per_adc=16,
-        cell__bits=pick.choice(VARIANTS["cell.bits"]),
+        cell__bits=cell_bits,
     )
 
 

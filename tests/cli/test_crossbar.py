@@ -13,6 +13,7 @@ import torch
 import mcc
 from mcc.ir.hardware.encoding import digit_values
 from mcc.ir.hardware.phases import phases
+from mcc.ir.tensors import Array
 from mcc.runtime.devices import unit_siemens
 from tests.crossbars import IDEAL, QUIET, small_target, whole_vectors, whole_weights
 
@@ -31,7 +32,7 @@ def test_arrays_come_out_in_the_type_of_a_product(
     weights: type, operand: type, result: type
 ) -> None:
     a = mcc.Crossbar(whole_weights(5, 12).astype(weights), fidelity="exact")
-    x = whole_vectors(3, 12).T.astype(operand)
+    x: Array = whole_vectors(3, 12).T.astype(operand)
     assert (a @ x).dtype == result
     assert np.array_equal(a @ x, whole_weights(5, 12) @ x)
     assert np.array_equal(x.T @ a.T, (whole_weights(5, 12) @ x).T)

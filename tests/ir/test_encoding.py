@@ -116,8 +116,8 @@ def test_flipping_halves_the_largest_sum_of_every_group() -> None:
     assert encoded.flips.all()
     for group in range(row_groups(macro, 37)):
         part = encoded.cells[group * 16 : (group + 1) * 16].astype(int)
-        assert part.sum(axis=0).max() <= largest_sum(macro, cell)
-    assert largest_sum(macro, cell) == 16 * 3 // 2
+        assert part.sum(axis=0).max() <= largest_sum(macro, cell, 8, False)
+    assert largest_sum(macro, cell, 8, False) == 16 * 3 // 2
 
 
 @pytest.mark.parametrize(("encoding", "wrong"), [("differential", -128), ("offset", 8)])
@@ -137,7 +137,7 @@ def test_full_scale_is_the_smallest_step_that_never_clips(
 ) -> None:
     macro, cell = hardware(encoding, flip, 2, 1, form)
     macro = dataclasses.replace(macro, adc=dataclasses.replace(macro.adc, bits=adc_bits))
-    largest, shift = largest_sum(macro, cell), full_scale_shift(macro, cell)
+    largest, shift = largest_sum(macro, cell, 8, False), full_scale_shift(macro, cell, 8, False)
     sums = np.arange(-largest if signed_sums(macro) else 0, largest + 1)
     step = 2**shift
     assert np.abs(convert(sums, shift, macro) - sums).max() <= step / 2
@@ -170,7 +170,7 @@ def test_converter_of_signed_sums_rounds_half_to_even_and_clips() -> None:
 
 def test_isaac_needs_eight_bits_thanks_to_its_flipped_columns() -> None:
     isaac = targets.load("isaac")
-    assert largest_sum(isaac.macro, isaac.cell) == 192
-    assert full_scale_shift(isaac.macro, isaac.cell) == 0
+    assert largest_sum(isaac.macro, isaac.cell, 8, False) == 192
+    assert full_scale_shift(isaac.macro, isaac.cell, 8, False) == 0
     plain = dataclasses.replace(isaac.macro, column_flip=False)
-    assert full_scale_shift(plain, isaac.cell) == 1
+    assert full_scale_shift(plain, isaac.cell, 8, False) == 1

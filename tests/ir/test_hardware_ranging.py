@@ -61,7 +61,7 @@ def test_errors_are_those_of_the_converted_product(encoding: str, signed: bool) 
     codes = RANDOM.integers(-128, 128, (6, 70)).astype(np.int8 if signed else np.uint8)
     encoded = encode(WEIGHTS, macro, cell, 8)
     found = conversion_errors(encoded, codes, macro, cell, 8, 8)
-    assert len(found) == full_scale_shift(macro, cell) + 1 > 2
+    assert len(found) == full_scale_shift(macro, cell, 8, signed) + 1 > 2
     exact = codes.astype(np.int64) @ WEIGHTS.astype(np.int64)
     for shift, error in enumerate(found):
         sums = converted(chip, encoded, codes, shift)
@@ -73,5 +73,5 @@ def test_small_sums_get_a_finer_step_than_full_scale() -> None:
     encoded = encode(np.eye(70, dtype=np.int8), chip.macro, chip.cell, 8)
     codes = RANDOM.integers(0, 256, (20, 70)).astype(np.uint8)
     errors = conversion_errors(encoded, codes, chip.macro, chip.cell, 8, 8)
-    assert errors.argmin() == 0 < full_scale_shift(chip.macro, chip.cell)
+    assert errors.argmin() == 0 < full_scale_shift(chip.macro, chip.cell, 8, False)
     assert errors[0] == 0 < errors[-1]

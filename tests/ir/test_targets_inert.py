@@ -19,9 +19,15 @@ from tests.small_pipeline import PASSES, declared, found_in, residual, samples, 
 Context = tuple[tuple[str, Value], ...]
 
 CONTEXTS: dict[str, Context] = {
+    "macro.adc.kind": (("macro.adc.kind", "sar"), ("macro.adc.mismatch", 0.1)),
+    "macro.adc.mismatch": (("macro.adc.kind", "sar"),),
     "macro.adc.range": (("macro.adc.bits", 5),),
     "macro.column_flip": (("macro.encoding", "offset"),),
+    "macro.differential": (("macro.column_flip", False), ("macro.encoding", "differential")),
     "macro.encoding": (("macro.column_flip", False),),
+    "macro.input_coding": (("macro.dac_bits", 2),),
+    "macro.slice_overlap": (("cell.bits", 2),),
+    "macro.subtraction": (("macro.column_flip", False), ("macro.encoding", "differential")),
     "core.queue_depth": (
         ("chip.mesh_rows", 1),
         ("chip.mesh_cols", 1),
@@ -29,8 +35,9 @@ CONTEXTS: dict[str, Context] = {
         ("macro.rows", 128),
     ),
 }
-"""What a field needs to matter: converters too coarse for every sum, columns that can flip, tiles
-that wait for the same macro."""
+"""What a field needs to matter: pairs of columns, digits of several bits, converters with elements
+that differ, converters too coarse for every sum, columns that can flip, tiles that wait for the
+same macro."""
 
 NETWORKS: dict[str, Callable[[], Network]] = {"core.queue_depth": wide}
 """Networks other than the residual one, for the same reason."""
@@ -46,6 +53,8 @@ CHANGES: dict[str, Value] = {
     "macro.active_rows": 20,
     "macro.adc.bits": 3,
     "macro.adc.columns_per_adc": 64,
+    "macro.adc.kind": "flash",
+    "macro.slice_overlap": 1,
 }
 """Values that are worse by enough to become the bottleneck; elsewhere half as much again does."""
 
@@ -110,7 +119,10 @@ def test_the_driver_declares_the_same(name: str) -> None:
 
 def test_fields_move_what_they_mean() -> None:
     """Some that would be bugs elsewhere: physics must not change time, nor prices the numbers."""
-    for path in ("cell.read_noise", "cell.write_error", "cell.stuck_low_fraction"):
+    physics = ("cell.read_noise", "cell.write_error", "cell.stuck_low_fraction")
+    converters = ("kind", "offset", "gain_error", "nonlinearity", "mismatch", "noise")
+    drivers = ("macro.dac.mismatch", "macro.dac.noise")
+    for path in (*physics, *(f"macro.adc.{name}" for name in converters), *drivers):
         assert moved("rram40nm", path) == ["outputs.device"]
     for path in ("macro.settle_cycles", "energy.adc_conversion_joules", "area.adc_metre2"):
         assert not any(key.startswith("outputs") for key in moved("isaac", path))

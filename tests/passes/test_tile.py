@@ -126,7 +126,7 @@ def test_full_scale_converters_have_the_step_of_the_target() -> None:
     target = targets.load("rram40nm").with_values({"macro.adc.bits": 4})
     assert target.macro.adc.range is RangePolicy.FULL_SCALE
     _, tiling = tiled(network_of((1, 30), RANDOM.normal(size=(30, 4))), target)
-    assert tiling.shift == full_scale_shift(target.macro, target.cell) > 0
+    assert tiling.shift == full_scale_shift(target.macro, target.cell, 8, False) > 0
 
 
 def calibrated(bits: int = 4) -> Target:
@@ -155,7 +155,7 @@ def test_calibrated_steps_have_the_least_error(spread: float) -> None:
     encoded = encode(matrix_block(view, (0, 60), (0, 6)), macro, cell, 8)
     errors = conversion_errors(encoded, np.concatenate(vectors), macro, cell, 8, 8)
     assert tiling.shift == int(errors.argmin())
-    assert tiling.shift < full_scale_shift(macro, cell)
+    assert tiling.shift < full_scale_shift(macro, cell, 8, False)
 
 
 def test_converters_that_lose_nothing_need_no_calibration() -> None:

@@ -319,14 +319,13 @@ def test_wrong_shapes_and_values_are_refused(call: Callable[[], object], message
         call()
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.int8])
 @pytest.mark.parametrize("threads", [1, 3])
-def test_windows_become_rows(dtype: type[np.uint8] | type[np.int8], threads: int) -> None:
-    image = np.random.default_rng(0).integers(0, 128, (2, 3, 9, 11)).astype(dtype)
+def test_windows_become_rows(threads: int) -> None:
+    image = np.random.default_rng(0).integers(-128, 128, (2, 3, 9, 11)).astype(np.int8)
     windows = np.lib.stride_tricks.sliding_window_view(image, (3, 3), (2, 3))
     windows = windows.transpose(0, 2, 3, 1, 4, 5)[:, ::2]
     found = _kernels.gather_codes(windows, 27, threads=threads)
-    assert found.dtype == dtype
+    assert found.dtype == np.int8
     assert np.array_equal(found, windows.reshape(-1, 27))
 
 

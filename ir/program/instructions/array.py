@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar, final
 
-from mcc.ir.hardware.derived import conversions, conversions_in_sequence
+from mcc.ir.hardware.derived import conversions, conversions_in_sequence, phase_cycles
 from mcc.ir.hardware.encoding import physical_columns, row_groups
-from mcc.ir.hardware.phases import phases
+from mcc.ir.hardware.phases import phases, steps
 from mcc.ir.hardware.target import Target
 from mcc.ir.program.events import Events
 from mcc.ir.program.instructions.base import Access, Context, Instruction, local, repeats
@@ -27,21 +27,26 @@ def tile_columns(target: Target, tile: Tile) -> int:
 
 
 def analog_steps(target: Target, tile: Tile) -> int:
-    """Return how many times word lines are driven for one product: phases times row groups."""
-    count = len(phases(target.macro, tile.input_bits, tile.input_signed))
+    """Return how many times the sums of one product are converted: steps times row groups."""
+    count = len(steps(target.macro, tile.input_bits, tile.input_signed))
     return count * row_groups(target.macro, tile.rows)
+
+
+def driving_cycles(target: Target, tile: Tile) -> int:
+    """Return the cycles in which the word lines are driven before one conversion."""
+    step = steps(target.macro, tile.input_bits, tile.input_signed)[0]
+    return len(step.phases) * phase_cycles(target.macro)
 
 
 def array_cycles(target: Target, tile: Tile) -> int:
     """Return the cycles a macro needs for one product with a tile."""
     macro = target.macro
-    steps = analog_steps(target, tile)
+    count, driving = analog_steps(target, tile), driving_cycles(target, tile)
     sequence = conversions_in_sequence(macro, tile.col, tile_columns(target, tile))
     converting = sequence * macro.adc.cycles
     if macro.sample_and_hold:
-        slower = max(macro.settle_cycles, converting)
-        return macro.settle_cycles + converting + (steps - 1) * slower
-    return steps * (macro.settle_cycles + converting)
+        return driving + converting + (count - 1) * max(driving, converting)
+    return count * (driving + converting)
 
 
 @final
@@ -77,14 +82,17 @@ class Mvm(Instruction):
         """One iteration per position, in three stages.
 
         1. Load: `ceil(rows * itemsize / memory.port_bytes)` cycles with one local memory port.
-        2. Array: `steps * (settle_cycles + converting)` cycles, or with sample-and-hold
-           `settle_cycles + converting + (steps - 1) * max(settle_cycles, converting)`. No shared
-           resource. `steps = phases * ceil(rows / macro.active_rows)`. Phases are
-           `ceil(input_bits / macro.dac_bits)`, for signed codes in two's complement
-           `ceil((input_bits - 1) / macro.dac_bits) + 1`. `converting` is `macro.adc.cycles`
+        2. Array: `steps * (driving + converting)` cycles, or with sample-and-hold
+           `driving + converting + (steps - 1) * max(driving, converting)`. No shared resource.
+           Phases are `ceil(input_bits / macro.dac_bits)`, for signed codes in two's complement
+           `ceil((input_bits - 1) / macro.dac_bits) + 1`. With digital accumulation
+           `steps = phases * ceil(rows / macro.active_rows)` and `driving` is the time of a phase;
+           with analog accumulation `steps = ceil(rows / macro.active_rows)` and `driving` is that
+           of all phases. A phase takes `settle_cycles`, by pulse width
+           `settle_cycles * (2**macro.dac_bits - 1)`. `converting` is `macro.adc.cycles`
            times the conversions of the busiest converter: converter i serves the physical columns
-           from `i * columns_per_adc`, and those of the tile take one conversion each, in the
-           differential encoding one per pair.
+           from `i * columns_per_adc`, and those of the tile take one conversion each, or one per
+           pair where pairs are subtracted before conversion.
         3. Add: `ceil(2 * 4 * columns / memory.port_bytes)` cycles with one local memory port, as
            sums are read and written.
         """
@@ -99,8 +107,8 @@ class Mvm(Instruction):
         """Per position, as the tile demands.
 
         `rows * phases` DAC drives; times the physical columns, cell reads; one conversion and one
-        shift-add per step and analog sum (a differential pair of columns makes one sum); memory
-        bytes of the codes, and of the sums twice.
+        shift-add per step and analog sum (a differential pair of columns makes one sum where it is
+        subtracted before conversion); memory bytes of the codes, and of the sums twice.
         """
         target, tile = context.target, context.tiles[self.tile]
         columns = tile_columns(target, tile)

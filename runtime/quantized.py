@@ -7,12 +7,13 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from mcc.ir.hardware import Encoding, Target
+from mcc.ir.hardware import Target
 from mcc.ir.hardware.conversion import code_range
-from mcc.ir.hardware.encoding import row_groups, slices
+from mcc.ir.hardware.encoding import row_groups, sum_digits
 from mcc.ir.program.tables import Tile
 from mcc.runtime import _kernels
 from mcc.runtime.reads import Reads, drive_arguments, without_offset
+from mcc.runtime.sums import Sums
 
 
 @final
@@ -25,11 +26,10 @@ class ConverterTile:
         self._tile, self._macro = tile, macro
         self._drive = drive_arguments(tile, macro)
         self._low, self._high = code_range(macro)
-        digits = cells.astype(np.int8)
         flipped = tile.flipped(row_groups(macro, tile.rows), cells.shape[1])
-        if macro.encoding is Encoding.DIFFERENTIAL:
-            digits = digits[:, 0::2] - digits[:, 1::2]
-        count = slices(macro, cell, tile.weight_bits)
+        digits = sum_digits(cells.astype(np.int8), macro)
+        self._sums = Sums(tile, target)
+        count = self._sums.slices
         self._packed = _kernels.pack_digits(
             by_slice(digits, count),
             bits_per_cell=cell.bits,
@@ -39,7 +39,7 @@ class ConverterTile:
 
     def multiply(self, codes: NDArray[Any], reads: Reads) -> NDArray[np.int32]:
         """Return the sums (inputs, cols) of codes (inputs, rows)."""
-        sums = _kernels.bit_plane_product(
+        converted = _kernels.bit_plane_product(
             codes,
             self._packed,
             **self._drive,
@@ -48,6 +48,7 @@ class ConverterTile:
             high=self._high,
             threads=reads.threads,
         )
+        sums = self._sums.combined(converted)
         return without_offset(sums, codes, self._tile, self._macro)
 
 

@@ -9,8 +9,8 @@ from mcc.backends.crossbar import targets
 from mcc.ir.hardware.conversion import code_range, full_scale_shift
 from mcc.ir.hardware.encoding import encode, physical_columns, weight_offset
 from mcc.ir.program import Tile, pack_flips
-from mcc.runtime.converters import ConverterTile
 from mcc.runtime.oracle import bit_plane_product
+from mcc.runtime.quantized import ConverterTile
 from mcc.runtime.reads import Reads
 
 READS = Reads(seed=0, place=0, event=0, sample=0, positions=1, threads=2)
@@ -28,7 +28,7 @@ def test_tile_equals_oracle(name: str, bits: int, signed: bool, form: str) -> No
     codes = random.integers(0, 256, (5, len(weights))).astype(np.uint8)
     codes = codes.view(np.int8) if signed else codes
     encoded = encode(weights, macro, cell, 8)
-    shift = full_scale_shift(macro, cell)
+    shift = full_scale_shift(macro, cell, 8, signed)
     tile = Tile(
         core=0,
         macro=0,

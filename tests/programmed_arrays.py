@@ -1,0 +1,91 @@
+"""Programs of one tile, as programmed arrays need them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mcc.backends.crossbar import targets
+from mcc.ir.hardware import Target
+from mcc.ir.hardware.conversion import full_scale_shift
+from mcc.ir.hardware.encoding import encode
+from mcc.ir.program import Image, Tile, pack_flips
+
+IDEAL = {
+    "cell.write_error": 0.0,
+    "cell.read_noise": 0.0,
+    "cell.stuck_low_fraction": 0.0,
+    "cell.stuck_high_fraction": 0.0,
+}
+
+
+@dataclass(frozen=True)
+class Small:
+    """The part of a program that arrays need."""
+
+    target: Target
+    tiles: tuple[Tile, ...]
+    images: tuple[Image, ...]
+
+
+def small_target(**changes: Any) -> Target:
+    """Return a macro of 48 x 64 cells in groups of 16 rows, with a converter that never clips."""
+    values = {
+        "macro.rows": 48,
+        "macro.cols": 64,
+        "macro.active_rows": 16,
+        "macro.adc.columns_per_adc": 8,
+        "macro.adc.bits": 20,
+    }
+    named = {key.replace("__", "."): value for key, value in changes.items()}
+    return targets.load("rram40nm").with_values(values | named)
+
+
+def programmed(
+    target: Target, weights: NDArray[np.int8], row: int = 0, col: int = 0, **fields: Any
+) -> Small:
+    """Return a program with one tile at a place of one macro."""
+    bits = fields.pop("weight_bits", 8)
+    encoded = encode(weights, target.macro, target.cell, bits)
+    cells = np.zeros((target.macro.rows, target.macro.cols), np.uint8)
+    rows, columns = encoded.cells.shape
+    cells[row : row + rows, col : col + columns] = encoded.cells
+    layer: dict[str, Any] = {"input_bits": 8, "input_signed": False} | fields
+    inputs = layer["input_bits"], layer["input_signed"]
+    layer = {"shift": full_scale_shift(target.macro, target.cell, *inputs)} | layer
+    tile = Tile(
+        core=1,
+        macro=2,
+        row=row,
+        col=col,
+        rows=rows,
+        cols=weights.shape[1],
+        weight_bits=bits,
+        flips=pack_flips(encoded.flips),
+        image=0,
+        node="layer",
+        block=(0, 0),
+        **layer,
+    )
+    return Small(target, (tile,), (Image(1, 2, cells),))
+
+
+def random_weights(bits: int = 8, rows: int = 37, cols: int = 4, seed: int = 0) -> NDArray[np.int8]:
+    reach = 2 ** (bits - 1) - 1
+    return np.random.default_rng(seed).integers(-reach, reach + 1, (rows, cols)).astype(np.int8)
+
+
+def random_codes(
+    bits: int = 8, signed: bool = False, shape: tuple[int, ...] = (3, 5, 37), seed: int = 1
+) -> NDArray[Any]:
+    low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1)) if signed else (0, 2**bits)
+    codes = np.random.default_rng(seed).integers(low, high, shape)
+    codes[0, 0], codes[0, 1] = low, high - 1
+    return codes.astype(np.int8 if signed else np.uint8)
+
+
+def product(codes: NDArray[Any], weights: NDArray[np.int8]) -> NDArray[np.int64]:
+    return codes.astype(np.int64) @ weights.astype(np.int64)
