@@ -82,7 +82,11 @@ def test_the_noise_of_a_vector_does_not_depend_on_its_company() -> None:
     assert np.array_equal(a.reset() @ x[:, :1], (a.reset() @ x)[:, :1])
 
 
-@pytest.mark.parametrize("copied", [copy.deepcopy, lambda a: pickle.loads(pickle.dumps(a))])
+def pickled(a: mcc.Crossbar) -> mcc.Crossbar:
+    return pickle.loads(pickle.dumps(a))
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, pickled])
 def test_copies_are_the_same_chip(copied: Callable[[Any], Any]) -> None:
     a = mcc.Crossbar(whole_weights(9, 30), small_target(), seed=7)
     x, y = whole_vectors(2, 30).T, whole_vectors(2, 9)
