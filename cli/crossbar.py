@@ -24,6 +24,9 @@ from mcc.runtime.operands import InputCoding
 if TYPE_CHECKING:
     from mcc.cli.crossbar_layer import CrossbarLayer
 
+_TOGETHER = 16
+"""Vectors whose codes are in memory at a time to count those that clip."""
+
 
 @final
 class Crossbar:
@@ -175,6 +178,9 @@ class Crossbar:
 
     def __matmul__(self, operand: Any) -> Any:
         """Return `A @ x` for x (n,) or (..., n, k)."""
+        if isinstance(operand, Crossbar):
+            help = "write `A @ (B @ x)`, or multiply with the weights of one: `np.asarray(B)`"
+            raise error("crossbar-input", "the operand is programmed into cells itself", help)
         return product(self._parts, self._view, operand, self.dtype, left=False)
 
     def __rmatmul__(self, operand: Any) -> Any:
@@ -272,8 +278,10 @@ class Crossbar:
         if ends is None:
             return 0.0
         low, high = ends
-        for vector in probed(self._view, x):
-            codes = part.codes(vector[None], self._view.inputs)[..., self._view.outputs]
+        vectors = probed(self._view, x)
+        for first in range(0, len(vectors), _TOGETHER):
+            some = vectors[first : first + _TOGETHER]
+            codes = part.codes(some, self._view.inputs)[..., self._view.outputs]
             clipped += int(np.count_nonzero((codes >= high) | ((codes <= low) & (low < 0))))
             total += codes.size
         return clipped / total if total else 0.0

@@ -134,6 +134,10 @@ class ProgrammedArrays:
         """Take up tiles that were changed in place; cells stay as they were written last."""
         self._ready.clear()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what is made anew from the cells, and cannot be copied."""
+        return {**self.__dict__, "_ready": {}}
+
     def content(self, tile: int) -> NDArray[Any]:
         """Return what the cells of a tile hold (rows, physical columns).
 

@@ -85,6 +85,10 @@ class RealCrossbar:
         self._turned: dict[int, TransposedTile] = {}
         self._arrays = ProgrammedArrays(self.placed, fidelity, seed, threads)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what is made anew from the cells, and cannot be copied."""
+        return {**self.__dict__, "_turned": {}}
+
     def multiply(self, vectors: Floats, outputs: Lines, inputs: Lines) -> Floats:
         """Return the products (batch, outputs) of vectors (batch, inputs) with a block."""
         direction = self._ready(False)

@@ -34,9 +34,12 @@ class InputCoding:
         check_bits("input_bits", self.bits)
         if self.range is None:
             return
-        low, high = self.range
+        try:
+            low, high = (float(it) for it in self.range)
+        except (TypeError, ValueError):
+            low = high = math.nan
         if not (math.isfinite(low) and math.isfinite(high) and low < high):
-            message = f"the input range {low:g} to {high:g} is empty or not finite"
+            message = f"the input range {self.range!r} is no two finite numbers that rise"
             raise error("option-value", message, "give the smallest and the largest input")
 
     @property

@@ -28,9 +28,7 @@ from tests.crossbars import IDEAL, QUIET, small_target, whole_vectors, whole_wei
         (np.float32, np.complex64, np.complex64),
     ],
 )
-def test_arrays_come_out_in_the_type_of_a_product(
-    weights: type, operand: type, result: type
-) -> None:
+def test_arrays_come_out_in_the_type_of_a_product(weights: Any, operand: Any, result: Any) -> None:
     a = mcc.Crossbar(whole_weights(5, 12).astype(weights), fidelity="exact")
     x: Array = whole_vectors(3, 12).T.astype(operand)
     assert (a @ x).dtype == result
@@ -189,7 +187,8 @@ REFUSED: dict[str, tuple[Callable[[], Any], str, str]] = {
     "ragged": (lambda: mcc.Crossbar([[1], [1, 2]]), "crossbar-weights", "not numbers"),
     "bits": (lambda: mcc.Crossbar(WEIGHTS, weight_bits=9), "option-value", "weight_bits is 9"),
     "inputs": (lambda: mcc.Crossbar(WEIGHTS, input_bits=1), "option-value", "input_bits is 1"),
-    "range": (lambda: mcc.Crossbar(WEIGHTS, input_range=(1, 1)), "option-value", "is empty"),
+    "range": (lambda: mcc.Crossbar(WEIGHTS, input_range=(1, 1)), "option-value", "that rise"),
+    "one end": (lambda: mcc.Crossbar(WEIGHTS, input_range=cast(Any, 3)), "option-value", "3 is no"),
     "infinite": (lambda: mcc.Crossbar(WEIGHTS, input_range=(0, np.inf)), "option-value", "finite"),
     "fidelity": (lambda: mcc.Crossbar(WEIGHTS, fidelity="devise"), "option-value", "devise"),
     "seed": (lambda: mcc.Crossbar(WEIGHTS, seed=-1), "seed-invalid", "2"),
@@ -246,6 +245,11 @@ REFUSED: dict[str, tuple[Callable[[], Any], str, str]] = {
     ),
     "number": (lambda: mcc.Crossbar(WEIGHTS) @ 3.0, "crossbar-input", "scale the result"),
     "input nan": (lambda: mcc.Crossbar(WEIGHTS) @ np.full(12, np.nan), "crossbar-input", "nan"),
+    "crossbars": (
+        lambda: mcc.Crossbar(WEIGHTS) @ mcc.Crossbar(WEIGHTS.T),
+        "crossbar-input",
+        r"A @ \(B @ x\)",
+    ),
     "objects": (lambda: mcc.Crossbar(WEIGHTS) @ [None] * 12, "crossbar-input", "not numbers"),
     "gradient": (
         lambda: mcc.Crossbar(WEIGHTS) @ torch.ones(12, requires_grad=True),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any, cast
 
 import numpy as np
@@ -97,6 +98,17 @@ def test_noise_repeats_by_seed_and_differs_between_calls() -> None:
     assert torch.equal(first, again)
     assert not torch.equal(first, layers[0](x))
     assert not torch.equal(first, other)
+
+
+def test_copies_of_layers_are_layers_of_copied_cells() -> None:
+    weights, x = random_operands()
+    layer = mcc.Crossbar(weights, small_target().with_values(QUIET)).layer()
+    before = layer(x)
+    other = copy.deepcopy(layer)
+    assert torch.equal(other(x), before)
+    other.program()
+    assert not torch.equal(other(x), before)
+    assert torch.equal(layer(x), before)
 
 
 @pytest.mark.parametrize("clipped", [False, True])

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -75,6 +80,22 @@ def test_the_noise_of_a_vector_does_not_depend_on_its_company() -> None:
     a = mcc.Crossbar(whole_weights(9, 30), small_target(), seed=7)
     x = whole_vectors(4, 30).T
     assert np.array_equal(a.reset() @ x[:, :1], (a.reset() @ x)[:, :1])
+
+
+def pickled(a: mcc.Crossbar) -> mcc.Crossbar:
+    return pickle.loads(pickle.dumps(a))
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, pickled])
+def test_copies_are_the_same_chip(copied: Callable[[Any], Any]) -> None:
+    a = mcc.Crossbar(whole_weights(9, 30), small_target(), seed=7)
+    x, y = whole_vectors(2, 30).T, whole_vectors(2, 9)
+    first = a @ x, y @ a
+    assert first[0].shape == (9, 2)
+    other = copied(a)
+    assert np.array_equal(np.asarray(other), np.asarray(a))
+    assert np.array_equal(other @ x, a @ x)
+    assert np.array_equal(y @ other, y @ a)
 
 
 def test_programming_writes_with_new_errors() -> None:
