@@ -3,7 +3,7 @@
 Slower than the kernel, and the same where both can go, but for the rounding of sums: here they are
 exact. Drives, weights and variances are rounded to so many bits that float64 holds every partial
 sum, so that a matrix library may add in any order and results depend neither on it nor on which
-inputs are multiplied together. They have at least 15 bits, and so have the weights of the kernel.
+inputs are multiplied together. The largest weight of a tile keeps at least 16 bits.
 """
 
 from __future__ import annotations

@@ -13,8 +13,9 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
+from mcc.ir.hardware.choices import Accumulation, InputForm
 from mcc.ir.hardware.encoding import largest_digit, paired
-from mcc.ir.hardware.schema import Accumulation, Cell, InputForm, Macro
+from mcc.ir.hardware.schema import Cell, Macro
 
 
 def signed_sums(macro: Macro) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from mcc.ir.hardware.choices import InputCoding
 from mcc.ir.hardware.encoding import paired
-from mcc.ir.hardware.schema import InputCoding, Macro
+from mcc.ir.hardware.schema import Macro
 from mcc.ir.hardware.target import Target
 
 

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcc.ir.diagnostics import error
-from mcc.ir.hardware.schema import Cell, Differential, Encoding, Macro, Subtraction
+from mcc.ir.hardware.choices import Differential, Encoding, Subtraction
+from mcc.ir.hardware.schema import Cell, Macro
 
 Digit = TypeVar("Digit", np.int8, np.int32, np.float32, np.float64)
 

@@ -10,7 +10,7 @@ import inspect
 import sys
 from enum import StrEnum
 
-from mcc.ir.hardware import schema
+from mcc.ir.hardware import choices, schema
 from mcc.ir.hardware.fields import SECTIONS, Leaf, leaves
 from mcc.ir.hardware.quantities import Kind
 from mcc.ir.hardware.rules import RULES
@@ -59,9 +59,10 @@ def manual() -> str:
 
 
 def field_meanings() -> dict[tuple[str, str], str]:
-    """Return the docstring under each field of the schema, by class and field."""
+    """Return the docstring under each field and each choice of the schema, by class and name."""
     found: dict[tuple[str, str], str] = {}
-    for cls in ast.parse(inspect.getsource(schema)).body:
+    classes = [it for part in (choices, schema) for it in ast.parse(inspect.getsource(part)).body]
+    for cls in classes:
         if not isinstance(cls, ast.ClassDef):
             continue
         for field, text in zip(cls.body, cls.body[1:], strict=False):

@@ -8,7 +8,8 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from mcc.ir.hardware.schema import Accumulation, InputForm, Macro
+from mcc.ir.hardware.choices import Accumulation, InputForm
+from mcc.ir.hardware.schema import Macro
 
 
 @final

@@ -7,12 +7,21 @@ name has none they are plain counts.
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import final
 
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
+from mcc.ir.hardware.choices import (
+    Accumulation,
+    AdcKind,
+    Differential,
+    Encoding,
+    InputCoding,
+    InputForm,
+    RangePolicy,
+    Subtraction,
+)
 from mcc.ir.hardware.quantities import (
     Bits,
     Bytes,
@@ -34,97 +43,6 @@ from mcc.ir.hardware.quantities import (
 )
 
 STRICT = ConfigDict(strict=True, extra="forbid")
-
-
-@final
-class Encoding(StrEnum):
-    """How the sign of a weight becomes cells."""
-
-    DIFFERENTIAL = "differential"
-    """Two cells per digit, one for each sign."""
-    OFFSET = "offset"
-    """One cell per digit of the weight plus half its range; the surplus is subtracted digitally."""
-
-
-@final
-class Subtraction(StrEnum):
-    """Where the two columns of a differential pair are subtracted."""
-
-    BEFORE = "before"
-    """As currents, so that a pair takes one conversion of a signed sum."""
-    AFTER = "after"
-    """As codes, so that every column takes a conversion of its own."""
-
-
-@final
-class InputForm(StrEnum):
-    """How a signed input becomes phases."""
-
-    TWOS_COMPLEMENT = "twos_complement"
-    """Digits of the lower bits, then the sign bit alone, whose sums are subtracted."""
-    SIGN_MAGNITUDE = "sign_magnitude"
-    """Digits of the magnitude, driven with the sign of the input."""
-
-
-@final
-class InputCoding(StrEnum):
-    """How a digit drives a word line."""
-
-    LEVEL = "level"
-    """By one pulse whose voltage is the digit."""
-    PULSE_WIDTH = "pulse_width"
-    """By unit pulses after each other, as many as the digit; every cell sees one voltage only."""
-
-
-@final
-class Differential(StrEnum):
-    """Which states the two cells of a differential pair take for a digit."""
-
-    ONE_SIDED = "one_sided"
-    """The digit on the side of its sign, the lowest state on the other."""
-    TWO_SIDED = "two_sided"
-    """Both near the middle: `(D + d + 1) // 2` and that minus d, D being the highest state."""
-
-
-@final
-class Accumulation(StrEnum):
-    """Where the phases of an input are added up."""
-
-    DIGITAL = "digital"
-    """As codes: every phase is converted, and its codes are shifted and added."""
-    ANALOG = "analog"
-    """As charges, each with the worth of its phase: one conversion for all phases of an input.
-
-    The charge of the sign bit of two's complement is subtracted, so converters are signed.
-    """
-
-
-@final
-class RangePolicy(StrEnum):
-    """How the step of the analog-to-digital converters is chosen."""
-
-    FULL_SCALE = "full_scale"
-    """The largest sum that `active_rows` rows can make just fits."""
-    CALIBRATED = "calibrated"
-    """Per layer, the step with the least error on the calibration data."""
-
-
-@final
-class AdcKind(StrEnum):
-    """How an analog-to-digital converter finds its code, and so what its unequal elements do."""
-
-    IDEAL = "ideal"
-    """Codes change exactly halfway between whole steps."""
-    SAR = "sar"
-    """Successive approximation against binary-weighted sums of unit capacitors."""
-    RAMP = "ramp"
-    """One comparison with each level of a string of unit resistors, from the lowest."""
-    PIPELINE = "pipeline"
-    """Stages of 1.5 bits that double the residue by a pair of capacitors each, then 2 bits."""
-    CYCLIC = "cyclic"
-    """One such stage that is used again and again, then 2 bits."""
-    FLASH = "flash"
-    """A comparator for every code, whose outputs are counted."""
 
 
 @final

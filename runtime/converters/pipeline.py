@@ -16,7 +16,7 @@ def pipeline(bits: int, mismatch: float, draw: Draw) -> Staircase:
 
     A stage takes v between -1 and 1, decides d = -1, 0 or 1 at -1/4 and 1/4, and hands on
     `(1 + c) * v - c * d`, where c is the ratio of its two capacitors, nominally 1 (Maloberti, Data
-    Converters, 4.6). The digits overlap by half a bit, which forgives the decisions, not the ratio:
+    Converters). The digits overlap by half a bit, which forgives the decisions, not the ratio:
     its error, `sqrt(2) * mismatch`, makes jumps in the code, and those of the first stage are the
     widest, a quarter of the range times the error.
     """

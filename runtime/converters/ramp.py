@@ -12,7 +12,7 @@ def ramp(bits: int, mismatch: float, draw: Draw) -> Staircase:
 
     Errors of the steps add up along the ramp and are zero at its ends, a random bridge: the
     deviation of level k of n is `mismatch * sqrt(k * (1 - k / n))` steps (Razavi, Principles of
-    Data Conversion System Design, 4.2.1). Levels rise whatever the mismatch.
+    Data Conversion System Design). Levels rise whatever the mismatch.
     """
     units = 1 + mismatch * draw(2**bits)
     return rising(2**bits * np.cumsum(units)[:-1] / units.sum())

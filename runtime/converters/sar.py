@@ -12,7 +12,7 @@ def sar(bits: int, mismatch: float, draw: Draw) -> Staircase:
 
     Bit b has 2**b unit capacitors, whose sum deviates by `sqrt(2**b) * mismatch` units; one more
     unit ends the array, and all of them together are the full scale. The code in the middle has the
-    widest spread of widths, `mismatch * sqrt(2**bits - 1)` steps (Maloberti, Data Converters, 5.4).
+    widest spread of widths, `mismatch * sqrt(2**bits - 1)` steps (Maloberti, Data Converters).
     """
     units = np.append(2.0 ** np.arange(bits), 1)
     capacitors = units + np.sqrt(units) * mismatch * draw(bits + 1)

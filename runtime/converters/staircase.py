@@ -54,7 +54,7 @@ def transitions(staircase: Staircase, bits: int) -> Levels:
 def differential_nonlinearity(staircase: Staircase, bits: int) -> Levels:
     """Return how much wider than a step the codes from 1 to 2**bits - 2 are, in steps.
 
-    The step is the mean one, between the first and the last transition (IEEE 1241, 4.5.2).
+    The step is the mean one, between the first and the last transition (IEEE 1241, end points).
     """
     edges = transitions(staircase, bits)
     return np.diff(edges) / ((edges[-1] - edges[0]) / (len(edges) - 1)) - 1

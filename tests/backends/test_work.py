@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import cache
 from types import FrameType
 from typing import Any
 
@@ -14,6 +15,7 @@ from mcc.backends.crossbar.buffers import Lifetime, allocate
 from mcc.backends.crossbar.seating import Piece
 from mcc.backends.crossbar.synchronisation import Job, Signals
 from mcc.backends.crossbar.writer import Line
+from mcc.ir.hardware import Target
 from mcc.ir.program.instructions import CallHost
 from mcc.passes.tile_blocks import Extent, cut
 from tests.mapped_networks import chip
@@ -54,9 +56,15 @@ def tensors_of_a_chain(count: int) -> Callable[[], object]:
     return lambda: allocate(lifetimes)
 
 
+@cache
+def small_chip() -> Target:
+    """One object, for what is cached by chip compares those that are equal but not the same."""
+    return chip(chip__mesh_rows=1, chip__mesh_cols=1, core__macros=2)
+
+
 def rows_in_turn(count: int) -> Callable[[], object]:
     """A column of tiles of which the chip holds two at a time."""
-    target = chip(chip__mesh_rows=1, chip__mesh_cols=1, core__macros=2)
+    target = small_chip()
     column = [Piece((row, 0), 512, 512) for row in range(count)]
     return lambda: assign([[column]], target)
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mcc.backends.crossbar import targets
 from mcc.ir.diagnostics import MccError
-from mcc.ir.hardware import Cell, Encoding, InputForm, Macro
+from mcc.ir.hardware import Cell, Differential, Encoding, InputForm, Macro
 from mcc.ir.hardware.conversion import (
     code_range,
     convert,
@@ -66,14 +66,26 @@ def random_weights(macro: Macro, bits: int, seed: int, rows: int = 37) -> NDArra
 
 
 @pytest.mark.parametrize(("encoding", "flip"), ENCODINGS)
+@pytest.mark.parametrize("differential", list(Differential))
 @pytest.mark.parametrize("cell_bits", [1, 2, 3, 4])
+@pytest.mark.parametrize("overlap", [0, 1, 2, 6, 14])
 @pytest.mark.parametrize("bits", [2, 3, 4, 5, 6, 7, 8])
-def test_decode_undoes_encode(encoding: Encoding, flip: bool, cell_bits: int, bits: int) -> None:
+def test_decode_undoes_encode(
+    encoding: Encoding,
+    flip: bool,
+    differential: Differential,
+    cell_bits: int,
+    overlap: int,
+    bits: int,
+) -> None:
     macro, cell = hardware(encoding, flip, cell_bits)
+    overlap = min(overlap, 2**cell_bits - 2)
+    macro = dataclasses.replace(macro, differential=differential, slice_overlap=overlap)
     weights = random_weights(macro, bits, seed=bits)
     encoded = encode(weights, macro, cell, bits)
     assert encoded.cells.shape == (37, 5 * physical_columns(macro, cell, bits))
     assert encoded.cells.max() <= largest_digit(cell)
+    assert (np.diff(np.abs(digit_values(macro, cell, bits))) >= 0).all()
     assert np.array_equal(decode(encoded.cells, encoded.flips, macro, cell, bits), weights)
 
 
@@ -108,6 +120,31 @@ def test_slices_cover_the_magnitude_or_the_shifted_weight() -> None:
     assert physical_columns(macro, cell, 8) == 8
     macro, cell = hardware(Encoding.OFFSET, cell_bits=3)
     assert slices(macro, cell, 8) == physical_columns(macro, cell, 8) == 3
+
+
+def test_two_sided_pairs_lie_around_the_middle() -> None:
+    macro, cell = hardware(cell_bits=4)
+    two_sided = dataclasses.replace(macro, differential=Differential.TWO_SIDED)
+    weights = np.arange(-15, 16, dtype=np.int8)[:, None]
+    positive, negative = encode(weights, two_sided, cell, 5).cells.astype(np.int16).T
+    assert np.array_equal(positive - negative, weights[:, 0])
+    assert set((positive + negative).tolist()) == {15, 16}
+    assert encode(weights, macro, cell, 5).cells.min(axis=1).max() == 0
+
+
+def test_slices_that_overlap_are_worth_less_and_more() -> None:
+    """Greedy digits: the highest slice takes as much as it can hold."""
+    macro, cell = hardware(Encoding.OFFSET, cell_bits=2)
+    macro = dataclasses.replace(macro, slice_overlap=1)
+    assert slices(macro, cell, 4) == 3
+    assert digit_values(macro, cell, 4).tolist() == [1, 3, 9]
+    numbers = np.arange(-8, 8, dtype=np.int8)[:, None]
+    assert encode(numbers, macro, cell, 4).cells[[0, 3, 7, 15]].tolist() == [
+        [0, 0, 0],
+        [0, 1, 0],
+        [1, 2, 0],
+        [0, 2, 1],
+    ]
 
 
 def test_flipping_halves_the_largest_sum_of_every_group() -> None:

@@ -90,6 +90,18 @@ def test_file_inherits_and_replaces(write: Write) -> None:
     assert target.core == parent.core
 
 
+def test_converter_without_range_is_refused(write: Write) -> None:
+    """Nothing is filled in silently, least of all what a converter can hold."""
+    lines = resolved_text(targets.load("rram40nm")).splitlines()
+    kept = [line for line in lines if not line.startswith("    range:")]
+    assert len(kept) == len(lines) - 1
+    path = write("name: mine")
+    path.write_text("\n".join(kept))
+    [found] = refusal(path)
+    assert found.code == "target-missing-key"
+    assert "macro.adc.range" in found.message
+
+
 @pytest.mark.parametrize("name", ["my chip", "a/b", "-o", '"a\\e[31m"', '"a\\nb"'])
 def test_odd_names_are_refused(write: Write, name: str) -> None:
     path = write(f"name: {name}")
@@ -166,6 +178,22 @@ IMPOSSIBLE = [
             "cell.bits": "2",
         },
         "macro.active_rows",
+    ),
+    (
+        {
+            "macro.rows": "16384",
+            "macro.active_rows": "16384",
+            "macro.accumulation": "analog",
+            "cell.bits": "2",
+        },
+        "macro.active_rows",
+    ),
+    ({"macro.encoding": "offset", "macro.subtraction": "after"}, "macro.subtraction"),
+    ({"macro.encoding": "offset", "macro.differential": "two_sided"}, "macro.differential"),
+    ({"macro.slice_overlap": "1"}, "macro.slice_overlap"),
+    (
+        {"macro.encoding": "offset", "macro.accumulation": "analog", "macro.adc.bits": "1"},
+        "macro.adc.bits",
     ),
     ({"macro.rows": "16385"}, "macro.rows"),
     ({"macro.cols": "16386"}, "macro.cols"),

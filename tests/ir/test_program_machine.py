@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -145,6 +146,49 @@ def test_a_product_takes_what_the_manual_says() -> None:
     assert product(10, 100, 16).timing(signed.context(0)).stages[1].cycles == 3 * 2 * 42
     few = single(RRAM, cols=1)
     assert product(10, 100, 1).timing(few.context(0)).stages[1].cycles == 16 * (2 + 7 * 5)
+
+
+@pytest.mark.parametrize(
+    ("changes", "cycles", "conversions"),
+    [
+        ({"macro.subtraction": "after"}, 16 * (2 + 16 * 5), 8 * 2 * 16 * 14),
+        ({"macro.accumulation": "analog"}, 2 * (8 * 2 + 8 * 5), 2 * 16 * 7),
+        (
+            {"macro.accumulation": "analog", "macro.sample_and_hold": True},
+            16 + 40 + 40,
+            2 * 16 * 7,
+        ),
+        (
+            {"macro.input_coding": "pulse_width", "macro.dac_bits": 4},
+            2 * 2 * (15 * 2 + 8 * 5),
+            2 * 2 * 16 * 7,
+        ),
+        (
+            {
+                "macro.input_coding": "pulse_width",
+                "macro.dac_bits": 2,
+                "macro.accumulation": "analog",
+                "macro.subtraction": "after",
+            },
+            2 * (4 * 3 * 2 + 16 * 5),
+            2 * 16 * 14,
+        ),
+        (
+            {"cell.bits": 2, "macro.slice_overlap": 1},
+            16 * (2 + 8 * 5),
+            8 * 2 * 16 * 5,
+        ),
+    ],
+)
+def test_arithmetic_decides_when_sums_are_converted(
+    changes: dict[str, Any], cycles: int, conversions: int
+) -> None:
+    """8 phases, 2 groups, 16 columns of 7 pairs; 5 slices hold 7 bits where each counts thrice."""
+    program = single(RRAM.with_values(changes))
+    pipeline = product(10, 100, 16).timing(program.context(0))
+    assert pipeline.stages[1].cycles == cycles
+    events = product(10, 100, 16).events(program.context(0))
+    assert events.adc_conversions == events.shift_adds == 10 * conversions
 
 
 def test_a_product_counts_its_events() -> None:

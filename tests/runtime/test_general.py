@@ -136,9 +136,11 @@ def test_inputs_give_the_same_together_and_alone(monkeypatch: pytest.MonkeyPatch
         assert np.array_equal(made.multiply(codes[first:], alone), whole[first:])
 
 
-def read_often(target: Target, digit: int, shift: int = 0, **fields: Any) -> NDArray[np.float64]:
+def read_often(
+    target: Target, digit: int, shift: int = 0, input_bits: int = 2
+) -> NDArray[np.float64]:
     """Read a tile often with the same small code on every row (reads, cols)."""
-    tile, conductances = layer_of(target, shift, input_bits=2, **fields)
+    tile, conductances = layer_of(target, shift, input_bits=input_bits)
     codes = np.full((MANY, 37), digit, np.int8)
     reads = replace(READS, positions=MANY)
     return general(tile, target, conductances).multiply(codes, reads).astype(np.float64)
@@ -176,6 +178,22 @@ def test_noise_of_drives_alone_is_shared_by_all_columns() -> None:
     spread = np.sqrt(np.outer(found.var(axis=0), found.var(axis=0)) / MANY)
     off = ~np.eye(3, dtype=bool)
     assert (np.abs(np.cov(found.T) - covariance)[off] < 6 * spread[off]).all()
+
+
+@pytest.mark.parametrize("accumulation", ["digital", "analog"])
+def test_noise_of_drives_is_drawn_anew_in_each_phase(accumulation: str) -> None:
+    """Code 3 drives the phases of worth 1 and 2, so that variances add up to 1 + 4."""
+    target = target_of(
+        macro__dac__noise=1.0,
+        macro__input_form="sign_magnitude",
+        macro__accumulation=accumulation,
+        **QUIET,
+    )
+    found = read_often(target, 3, input_bits=3)
+    weights = weights_of(target).reshape(37, 3, 3) @ np.array([1.0, 2, 4])
+    conversions = 1 if accumulation == "analog" else 1 + 4
+    rounding = conversions * 3 * 21 / 12
+    assert_variance(found, 5 * np.square(weights).sum(axis=0) + rounding)
 
 
 def test_grounded_rows_have_no_noise_of_drives() -> None:
