@@ -9,7 +9,6 @@ import pytest
 from numpy.typing import NDArray
 
 from mcc.runtime import _kernels
-from mcc.runtime.analog import significant
 from mcc.runtime.analog_oracle import Noise, analog_product, normals, philox
 
 NOISE = Noise(seed=2**63 + 11, place=0x10023, event=5, sample=9, positions=3)
@@ -39,19 +38,19 @@ def test_kernel_equals_its_twin(case: tuple[Any, ...], noisy: bool, flip: bool) 
     rows, cols, slices, cell_bits, group, bits, dac_bits, magnitude, signed, shift = case
     random = np.random.default_rng(rows + flip)
     shape = (rows, cols * slices)
-    weights = significant(random.normal(0.5, 0.7, shape), 16)
-    variances = significant(random.random(shape) * 0.1, 8) if noisy else None
+    weights = random.normal(0.5, 0.7, shape).astype(np.float32)
+    variances = (random.random(shape) * 0.1).astype(np.float32) if noisy else None
     flipped = random.random((-(-rows // group), cols * slices)) < 0.3 if flip else None
     codes = random_codes(rows, bits, signed)
     tile: dict[str, Any] = {
         "slices": slices,
         "bits_per_cell": cell_bits,
         "active_rows": group,
+        "dac_bits": dac_bits,
         "flipped": flipped,
     }
     drive: dict[str, Any] = {
         "input_bits": bits,
-        "dac_bits": dac_bits,
         "sign_magnitude": magnitude,
         "shift": shift,
         "low": -100,
@@ -75,9 +74,9 @@ def test_ties_go_to_the_even_code(level: str) -> None:
     codes = np.tri(rows + 1, rows, -1, dtype=np.uint8)
     weights = np.ones((rows, 2), np.float32)
     weights[:, 1] = -1
-    tile: dict[str, Any] = {"slices": 1, "bits_per_cell": 1, "active_rows": rows}
+    tile: dict[str, Any] = {"slices": 1, "bits_per_cell": 1, "active_rows": rows, "dac_bits": 1}
     packed = _kernels.pack_analog(weights, None, **tile)
-    drive: dict[str, Any] = {"input_bits": 1, "dac_bits": 1, "sign_magnitude": False}
+    drive: dict[str, Any] = {"input_bits": 1, "sign_magnitude": False}
     for shift in (0, 1, 2, 3):
         converter: dict[str, Any] = {"shift": shift, "low": -64, "high": 63}
         found = _kernels.analog_product(codes, packed, **drive, **converter, level=level)
@@ -127,7 +126,7 @@ def test_normal_numbers_are_normal() -> None:
     ("change", "message"),
     [
         ({"input_bits": 9}, "input_bits"),
-        ({"dac_bits": 0}, "dac_bits"),
+        ({"noise_variance": -1.0}, "noise_variance"),
         ({"shift": 23}, "shift"),
         ({"positions": 0}, "positions"),
         ({"positions": 2**32}, "too many positions"),
@@ -137,10 +136,9 @@ def test_normal_numbers_are_normal() -> None:
 )
 def test_wrong_argument_is_refused(change: dict[str, Any], message: str) -> None:
     weights = np.ones((4, 2), np.float32)
-    packed = _kernels.pack_analog(weights, None, slices=1, bits_per_cell=1, active_rows=4)
+    packed = _kernels.pack_analog(weights, None, slices=1, bits_per_cell=1, active_rows=4, dac_bits=1)
     drive: dict[str, Any] = {
         "input_bits": 8,
-        "dac_bits": 1,
         "sign_magnitude": False,
         "shift": 0,
         "low": -4,
@@ -152,7 +150,7 @@ def test_wrong_argument_is_refused(change: dict[str, Any], message: str) -> None
 
 def test_wrong_arrays_are_refused() -> None:
     weights = np.ones((4, 6), np.float32)
-    pack: dict[str, Any] = {"bits_per_cell": 1, "active_rows": 4}
+    pack: dict[str, Any] = {"bits_per_cell": 1, "active_rows": 4, "dac_bits": 1}
     with pytest.raises(ValueError, match="whole slices"):
         _kernels.pack_analog(weights, None, slices=4, **pack)
     with pytest.raises(ValueError, match="shape of the weights"):
