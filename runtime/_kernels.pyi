@@ -177,6 +177,9 @@ def pack_analog(
     active_rows: int,
     dac_bits: int,
     flipped: NDArray[np.bool_] | None = None,
+    converter_of: NDArray[np.int32] | None = None,
+    breakpoints: NDArray[np.float32] | None = None,
+    codes: NDArray[np.int32] | None = None,
 ) -> PackedAnalog:
     """Make the conductances of a tile ready for `analog_product`, in 16-bit fixed point.
 
@@ -194,6 +197,11 @@ def pack_analog(
         dac_bits: Bits of a phase, 1 to 8.
         flipped: Columns that hold the complement of their digits (groups, cols * slices); the
             product is corrected to that of the digits they stand for.
+        converter_of: Number of the converter of each sum (cols * slices,), where converters do not
+            round and clip; `low` and `high` of the product are not used then.
+        breakpoints: Ascending, in steps of the converter (converters, steps).
+        codes: (converters, steps + 1); a level has the code of the breakpoints that are not above
+            it.
     """
 
 def analog_product(
@@ -280,4 +288,32 @@ def read_normals(
     """Return the normal numbers of read noise (count, 4), made of Philox 4x32-7.
 
     An item holds those of two columns, 16 bits each, the even one's in its lower half.
+    """
+
+def written_cells(
+    states: NDArray[np.uint8],
+    targets: NDArray[np.float64],
+    deviations: NDArray[np.float64],
+    *,
+    seed: int,
+    place: int,
+    event: int,
+    sample: int,
+    threads: int = 1,
+    level: str | None = None,
+) -> NDArray[np.float64]:
+    """Return `max(0, targets[state] + deviations[state] * normal)` of each cell (rows, cols).
+
+    The normal numbers are those of `random_normals` from counter 0 on.
+
+    Args:
+        states: States (rows, cols).
+        targets: Conductance that each state stands for, in siemens.
+        deviations: Standard deviation of what is written, in siemens.
+        seed: Key of the random numbers.
+        place: Last word of their counters.
+        event: Second word of their counters.
+        sample: Third word of their counters.
+        threads: Threads to compute with.
+        level: Instruction set to use.
     """

@@ -35,6 +35,10 @@ from mcc.runtime.devices import unit_siemens
 from mcc.runtime.reads import Reads, without_offset
 
 
+ROWS_AT_ONCE = 8
+"""Whose currents stay in the cache while they become digits."""
+
+
 @final
 class AnalogTile:
     """One tile in the cells of a programmed macro."""
@@ -84,12 +88,19 @@ def digits_and_variances(
 
     They are in units of one digit (and its square); a differential pair is one column.
     """
-    unit = unit_siemens(target.cell)
-    currents = conductances / unit
-    variances = np.square(target.cell.read_noise * currents)
-    if target.macro.encoding is Encoding.DIFFERENTIAL:
-        digits = currents[:, 0::2] - currents[:, 1::2]
-        variances = variances[:, 0::2] + variances[:, 1::2]
-    else:
-        digits = currents - target.cell.g_min_siemens / unit
-    return digits.astype(np.float32), variances.astype(np.float32)
+    rows, columns = conductances.shape
+    pairs = target.macro.encoding is Encoding.DIFFERENTIAL
+    digits = np.empty((rows, columns // 2 if pairs else columns), np.float32)
+    variances = np.empty_like(digits)
+    unit, relative = unit_siemens(target.cell), target.cell.read_noise
+    for first in range(0, rows, ROWS_AT_ONCE):
+        part = slice(first, first + ROWS_AT_ONCE)
+        currents = conductances[part] * (1 / unit)
+        spreads = np.square(relative * currents)
+        if pairs:
+            np.subtract(currents[:, 0::2], currents[:, 1::2], out=digits[part], casting="same_kind")
+            np.add(spreads[:, 0::2], spreads[:, 1::2], out=variances[part], casting="same_kind")
+        else:
+            digits[part] = currents - target.cell.g_min_siemens / unit
+            variances[part] = spreads
+    return digits, variances

@@ -17,14 +17,7 @@ namespace nb = nanobind;
 
 namespace mcc {
 
-namespace {
-
-constexpr std::size_t fewest_inputs = 64;  // below, making the tables would show
-constexpr std::size_t most_inputs = 128;
-constexpr std::size_t drives_of_pairs = 32;  // inputs times phases
-constexpr std::size_t products_worth_a_thread = 400'000;
-
-AnalogKernel kernel_of(Level level) {
+AnalogKernel analog_kernel_of(Level level) {
   switch (level) {
 #ifdef MCC_X86
     case Level::avx512:
@@ -36,6 +29,13 @@ AnalogKernel kernel_of(Level level) {
       return portable::analog_kernel();
   }
 }
+
+namespace {
+
+constexpr std::size_t fewest_inputs = 64;  // below, making the tables would show
+constexpr std::size_t most_inputs = 128;
+constexpr std::size_t drives_of_pairs = 32;  // inputs times phases
+constexpr std::size_t products_worth_a_thread = 400'000;
 
 struct Settings {
   int input_bits;
@@ -75,6 +75,7 @@ AnalogPlan plan_of(const PackedAnalog& packed, const Settings& settings, bool is
   plan.weights = packed.weights.data();
   plan.starts = packed.starts.data();
   plan.flips = packed.flips.data();
+  plan.staircases = packed.staircases();
   return plan;
 }
 
@@ -202,7 +203,7 @@ nb::object product(const Array& array, const PackedAnalog& packed, int input_bit
       plan_of(packed, {input_bits, sign_magnitude, shift, low, high, noise_variance},
               codes.is_signed);
   plan.noise = address_of(seed, place, event);
-  const AnalogKernel kernel = kernel_of(choose_level(level));
+  const AnalogKernel kernel = analog_kernel_of(choose_level(level));
   Sums sums(codes.batch, packed.cols());
   {
     nb::gil_scoped_release release;
@@ -221,7 +222,7 @@ nb::object drawn(Draw<Item> AnalogKernel::*draw, std::uint64_t seed, std::uint32
   require(count < (std::size_t(1) << 32), "there are only 2**32 counters");
   const std::size_t shape[2] = {count, 4};
   auto items = std::make_unique<Item[]>(4 * count + 1);
-  const AnalogKernel kernel = kernel_of(choose_level(level));
+  const AnalogKernel kernel = analog_kernel_of(choose_level(level));
   (kernel.*draw)(address_of(seed, place, event), sample, first, count, items.get());
   Item* data = items.get();
   nb::capsule owner(data, [](void* p) noexcept { delete[] static_cast<Item*>(p); });
@@ -260,12 +261,22 @@ void bind_analog(nb::module_& module) {
       "pack_analog",
       [](const PackedAnalog::Matrix& weights, const std::optional<PackedAnalog::Matrix>& variances,
          int slices, int bits_per_cell, int active_rows, int dac_bits,
-         const std::optional<PackedAnalog::Flags>& flipped) {
-        return PackedAnalog(weights, variances, slices, bits_per_cell, active_rows, dac_bits,
+         const std::optional<PackedAnalog::Flags>& flipped,
+         const std::optional<PackedAnalog::Converters>& converter_of,
+         const std::optional<PackedAnalog::Matrix>& breakpoints,
+         const std::optional<PackedAnalog::Codes>& codes) {
+        PackedAnalog packed(weights, variances, slices, bits_per_cell, active_rows, dac_bits,
                             flipped);
+        const bool all = converter_of && breakpoints && codes;
+        mcc::require(all || !(converter_of || breakpoints || codes),
+                     "converter_of, breakpoints and codes come together");
+        if (all) packed.set_staircases(*converter_of, *breakpoints, *codes);
+        return packed;
       },
       "weights"_a.noconvert(), "variances"_a.noconvert().none(), nb::kw_only(), "slices"_a,
-      "bits_per_cell"_a, "active_rows"_a, "dac_bits"_a, "flipped"_a.noconvert() = nb::none());
+      "bits_per_cell"_a, "active_rows"_a, "dac_bits"_a, "flipped"_a.noconvert() = nb::none(),
+      "converter_of"_a.noconvert() = nb::none(), "breakpoints"_a.noconvert() = nb::none(),
+      "codes"_a.noconvert() = nb::none());
   module.def("analog_product", &mcc::product, "codes"_a.noconvert(), "tile"_a, nb::kw_only(),
              "input_bits"_a, "sign_magnitude"_a, "shift"_a, "low"_a, "high"_a,
              "noise_variance"_a = 0.0, "seed"_a = 0, "place"_a = 0, "event"_a = 0, "sample"_a = 0,

@@ -13,6 +13,7 @@
 
 #include "address.hpp"
 #include "bit_planes.hpp"
+#include "levels.hpp"
 
 namespace mcc {
 
@@ -117,6 +118,8 @@ struct AnalogKernel {
   Draw<float> normals;
   Draw<std::int32_t> read_normals;
 };
+
+AnalogKernel analog_kernel_of(Level level);
 
 namespace avx512 {
 AnalogKernel analog_kernel();

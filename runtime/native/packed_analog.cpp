@@ -45,15 +45,24 @@ PackedAnalog::PackedAnalog(const Matrix& matrix, const std::optional<Matrix>& sp
   if (flipped) pack_flips(*flipped);
 }
 
-// Where a cell is, by quads: [unit][group][row][column]; by pairs: [unit][group][pair of rows]
-// [even, odd][row of pair].
-std::size_t PackedAnalog::place_of(std::size_t row, std::size_t sum) const {
-  const std::size_t col = sum / slices % unit_cols;
-  const std::size_t unit = sum / slices / unit_cols * slices + sum % slices;
+// Where the cells of each sum start. Cells are, by quads, [unit][group][row][column]; by pairs,
+// [unit][group][pair of rows][even, odd][row of pair].
+std::vector<std::size_t> PackedAnalog::places() const {
+  std::vector<std::size_t> found(sums);
+  for (std::size_t sum = 0; sum < sums; ++sum) {
+    const std::size_t col = sum / slices % unit_cols;
+    const std::size_t unit = sum / slices / unit_cols * slices + sum % slices;
+    found[sum] = unit * groups.count * groups.quads * quad_rows * unit_cols +
+                 (by_quads() ? col : (col % 2 * unit_pairs + col / 2) * 2);
+  }
+  return found;
+}
+
+std::size_t PackedAnalog::place_of_row(std::size_t row) const {
   const std::size_t group = row / groups.rows, within = row % groups.rows;
-  const std::size_t start = (unit * groups.count + group) * groups.quads * quad_rows;
-  if (by_quads()) return (start + within) * unit_cols + col;
-  return (start + within / 2 * 2) * unit_cols + (col % 2 * unit_pairs + col / 2) * 2 + within % 2;
+  const std::size_t start = group * groups.quads * quad_rows;
+  if (by_quads()) return (start + within) * unit_cols;
+  return (start + within / 2 * 2) * unit_cols + within % 2;
 }
 
 std::size_t PackedAnalog::place_of_sum(std::size_t group, std::size_t sum) const {
@@ -83,7 +92,9 @@ PackedAnalog::Bounds PackedAnalog::bounds(const Matrix& matrix,
       good &= spread >= 0;
       variance[sum] += spread;
     }
-    found.chunk = std::max(found.chunk, largest(chunk));
+    const bool last = within + 1 == std::size_t(groups.rows) || row + 1 == rows;
+    if (last || (within + 1) % chunk_rows == 0) found.chunk = std::max(found.chunk, largest(chunk));
+    if (!last) continue;
     found.group = std::max(found.group, largest(group));
     found.variance = std::max(found.variance, largest(variance));
     for (const double total : group) good &= std::isfinite(total);
@@ -107,10 +118,14 @@ void PackedAnalog::choose_scales(const Bounds& found) {
 
 void PackedAnalog::pack_weights(const Matrix& matrix) {
   weights = Aligned<std::int16_t>(units() * groups.count * groups.quads * quad_rows * unit_cols);
-  for (std::size_t row = 0; row < rows; ++row)
+  const std::vector<std::size_t> place = places();
+  const double scale = std::ldexp(1.0, fraction);
+  for (std::size_t row = 0; row < rows; ++row) {
+    const float* from = matrix.data() + row * sums;
+    std::int16_t* to = weights.data() + place_of_row(row);
     for (std::size_t sum = 0; sum < sums; ++sum)
-      weights.data()[place_of(row, sum)] = static_cast<std::int16_t>(
-          std::nearbyint(std::ldexp(double(matrix.data()[row * sums + sum]), fraction)));
+      to[place[sum]] = static_cast<std::int16_t>(std::lrint(from[sum] * scale));
+  }
 }
 
 // Sums from the first row of a group on are rounded, not the variances alone, so that small ones
@@ -118,20 +133,23 @@ void PackedAnalog::pack_weights(const Matrix& matrix) {
 void PackedAnalog::pack_variances(const Matrix& matrix) {
   variances = Aligned<std::int16_t>(units() * groups.count * groups.quads * quad_rows * unit_cols);
   starts = Aligned<std::int32_t>(units() * groups.count * unit_cols);
-  std::vector<double> totals(sums), rounded(sums);
+  const std::vector<std::size_t> place = places();
+  std::vector<double> totals(sums);
+  std::vector<std::int32_t> rounded(sums);
   for (std::size_t row = 0; row < rows; ++row) {
-    if (row % groups.rows == 0) {
-      std::fill(totals.begin(), totals.end(), 0.0);
-      std::fill(rounded.begin(), rounded.end(), 0.0);
-    }
+    const float* from = matrix.data() + row * sums;
+    std::int16_t* to = variances.data() + place_of_row(row);
     for (std::size_t sum = 0; sum < sums; ++sum) {
-      totals[sum] += matrix.data()[row * sums + sum];
-      const double next = std::nearbyint(totals[sum] * variance_scale);
-      const auto part = static_cast<std::int32_t>(next - rounded[sum]);
+      totals[sum] += from[sum];
+      const auto next = static_cast<std::int32_t>(std::lrint(totals[sum] * variance_scale));
+      to[place[sum]] = static_cast<std::int16_t>(next - rounded[sum]);
       rounded[sum] = next;
-      variances.data()[place_of(row, sum)] = static_cast<std::int16_t>(part);
-      starts.data()[place_of_sum(row / groups.rows, sum)] += part << 15;
     }
+    if ((row + 1) % groups.rows != 0 && row + 1 != rows) continue;
+    for (std::size_t sum = 0; sum < sums; ++sum)
+      starts.data()[place_of_sum(row / groups.rows, sum)] = rounded[sum] << 15;
+    std::fill(totals.begin(), totals.end(), 0.0);
+    std::fill(rounded.begin(), rounded.end(), 0);
   }
 }
 
@@ -140,6 +158,32 @@ void PackedAnalog::pack_flips(const Flags& flipped) {
   for (std::size_t group = 0; group < std::size_t(groups.count); ++group)
     for (std::size_t sum = 0; sum < sums; ++sum)
       flips.data()[place_of_sum(group, sum)] = flipped.data()[group * sums + sum] ? -1 : 0;
+}
+
+void PackedAnalog::set_staircases(const Converters& converter_of, const Matrix& breakpoints,
+                                  const Codes& codes) {
+  const std::size_t count = breakpoints.shape(0), steps = breakpoints.shape(1);
+  require(converter_of.shape(0) == sums, "converter_of must have a converter for each column");
+  require(steps >= 1 && steps < (1u << 24), "a converter needs breakpoints, less than 2**24");
+  require(codes.shape(0) == count && codes.shape(1) == steps + 1,
+          "codes must be one more than the breakpoints of each converter");
+  converters_ = Aligned<std::int32_t>(units() * unit_cols);
+  for (std::size_t sum = 0; sum < sums; ++sum) {
+    const std::int32_t converter = converter_of.data()[sum];
+    require(converter >= 0 && std::size_t(converter) < count, "there is no such converter");
+    const std::size_t unit = sum / slices / unit_cols * slices + sum % slices;
+    const std::size_t col = sum / slices % unit_cols;
+    converters_.data()[unit * unit_cols + col % 2 * unit_pairs + col / 2] = converter;
+  }
+  breakpoints_ = Aligned<float>(count * steps);
+  codes_ = Aligned<std::int32_t>(count * (steps + 1));
+  std::copy_n(breakpoints.data(), count * steps, breakpoints_.data());
+  std::copy_n(codes.data(), count * (steps + 1), codes_.data());
+  for (std::size_t converter = 0; converter < count; ++converter)
+    require(std::is_sorted(breakpoints_.data() + converter * steps,
+                           breakpoints_.data() + (converter + 1) * steps),
+            "breakpoints must ascend");
+  steps_ = static_cast<int>(steps);
 }
 
 }  // namespace mcc

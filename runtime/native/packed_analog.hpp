@@ -4,6 +4,7 @@
 #include <nanobind/ndarray.h>
 
 #include <optional>
+#include <vector>
 
 #include "analog.hpp"
 #include "arrays.hpp"
@@ -17,12 +18,25 @@ class PackedAnalog {
   using Flags =
       nanobind::ndarray<const bool, nanobind::ndim<2>, nanobind::c_contig, nanobind::device::cpu>;
 
+  using Converters = nanobind::ndarray<const std::int32_t, nanobind::ndim<1>, nanobind::c_contig,
+                                       nanobind::device::cpu>;
+  using Codes = nanobind::ndarray<const std::int32_t, nanobind::ndim<2>, nanobind::c_contig,
+                                  nanobind::device::cpu>;
+
   PackedAnalog(const Matrix& weights, const std::optional<Matrix>& variances, int slices,
                int bits_per_cell, int active_rows, int dac_bits,
                const std::optional<Flags>& flipped);
 
+  // Converters (sums,) with their breakpoints (converters, count) and codes (converters, count + 1).
+  void set_staircases(const Converters& converter_of, const Matrix& breakpoints,
+                      const Codes& codes);
+  Staircases staircases() const {
+    return {converters_.data(), breakpoints_.data(), codes_.data(), steps_};
+  }
+
   std::size_t nbytes() const {
-    return weights.nbytes() + variances.nbytes() + starts.nbytes() + flips.nbytes();
+    return weights.nbytes() + variances.nbytes() + starts.nbytes() + flips.nbytes() +
+           converters_.nbytes() + breakpoints_.nbytes() + codes_.nbytes();
   }
   std::size_t cols() const { return sums / slices; }
   std::size_t blocks() const { return (cols() + unit_cols - 1) / unit_cols; }
@@ -49,8 +63,14 @@ class PackedAnalog {
   void pack_weights(const Matrix& matrix);
   void pack_variances(const Matrix& matrix);
   void pack_flips(const Flags& flipped);
-  std::size_t place_of(std::size_t row, std::size_t sum) const;
+  std::vector<std::size_t> places() const;
+  std::size_t place_of_row(std::size_t row) const;
   std::size_t place_of_sum(std::size_t group, std::size_t sum) const;
+
+  Aligned<std::int32_t> converters_;
+  Aligned<float> breakpoints_;
+  Aligned<std::int32_t> codes_;
+  int steps_ = 0;
 };
 
 }  // namespace mcc
