@@ -14,8 +14,12 @@ template <class Item, class Vector, class Make>
   for (std::size_t start = 0; start < count; start += lane_count) {
     Vector four[4];
     make(first + static_cast<std::uint32_t>(start), four);
-    for (int i = 0; i < lane_count && start + i < count; ++i)
-      for (int p = 0; p < 4; ++p) items[(start + i) * 4 + p] = four[p][i];
+    Item lanes_of[4][lane_count];
+    for (int p = 0; p < 4; ++p) store(lanes_of[p], four[p]);
+    const int left = start + lane_count <= count ? lane_count : static_cast<int>(count - start);
+    Item* to = items + start * 4;
+    for (int i = 0; i < left; ++i)
+      for (int p = 0; p < 4; ++p) to[i * 4 + p] = lanes_of[p][i];
   }
 }
 

@@ -42,15 +42,15 @@ nb::object written_cells(const States& states, const OfState& targets, const OfS
       kernel.normals(address_of(seed, place, event), sample, static_cast<std::uint32_t>(from),
                      std::min(draws_of_task, draws - from), normals);
       const std::size_t first = 4 * from, last = std::min(count, first + 4 * draws_of_task);
-      for (std::size_t cell = first; cell < last; ++cell) {
-        const std::size_t state = states.data()[cell];
-        if (state >= known) {
-          good = false;
-          return;
-        }
-        const double written =
-            targets.data()[state] + deviations.data()[state] * double(normals[cell - first]);
-        found[cell] = written > 0 ? written : 0.0;
+      const std::uint8_t* part = states.data() + first;
+      const double *target = targets.data(), *deviation = deviations.data();
+      if (first < last && *std::max_element(part, states.data() + last) >= known) {
+        good = false;
+        return;
+      }
+      for (std::size_t cell = 0; cell < last - first; ++cell) {
+        const double written = target[part[cell]] + deviation[part[cell]] * double(normals[cell]);
+        found[first + cell] = written > 0 ? written : 0.0;
       }
     });
   }

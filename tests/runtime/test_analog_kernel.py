@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,16 @@ import pytest
 from numpy.typing import NDArray
 
 from mcc.runtime import _kernels
-from mcc.runtime.analog_oracle import Noise, analog_product, normals, philox
+from mcc.runtime.analog_oracle import (
+    READ_TABLE,
+    READ_VARIANCE,
+    Noise,
+    Staircases,
+    analog_product,
+    normals,
+    philox,
+    read_normals,
+)
 
 NOISE = Noise(seed=2**63 + 11, place=0x10023, event=5, sample=9, positions=3)
 CASES = [
@@ -120,6 +130,101 @@ def test_normal_numbers_are_normal() -> None:
     for bound, share in ((1, 0.317310508), (2, 0.045500264), (4, 6.3342484e-5)):
         found = np.count_nonzero(np.abs(numbers) > bound)
         assert abs(found - share * total) < 5 * np.sqrt(share * total)
+
+
+def unpacked(drawn: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Return packed normal numbers as (counter, phase, column)."""
+    return np.stack([(drawn << 16) >> 16, drawn >> 16], axis=-1).astype(np.int64)
+
+
+@pytest.mark.parametrize("level", _kernels.levels())
+def test_read_noise_equals_its_twin(level: str) -> None:
+    address = {"seed": 2**40 + 3, "place": 7, "event": 2, "sample": 1, "first": 2**32 - 50}
+    drawn = _kernels.read_normals(**address, count=101, level=level)
+    assert np.array_equal(unpacked(drawn), read_normals(**address, count=101))
+
+
+def test_law_of_read_noise_is_normal() -> None:
+    """The law is known exactly: that of twelve choices, here folded one by one."""
+    choice = np.zeros(2 * READ_TABLE[-1] + 1)
+    for number in READ_TABLE:
+        choice[[READ_TABLE[-1] - number, READ_TABLE[-1] + number]] += 1 / 32
+    law = np.ones(1)
+    for _ in range(12):
+        longer = np.zeros(len(law) + len(choice) - 1)
+        for place in np.flatnonzero(choice):
+            longer[place : place + len(law)] += choice[place] * law
+        law = longer
+    reach = len(law) // 2
+    assert reach < 2**15
+    numbers = np.arange(-reach, reach + 1) / math.sqrt(READ_VARIANCE)
+    for power, moment in ((2, 1), (4, 3), (6, 15), (8, 105)):
+        assert abs(law @ numbers**power / moment - 1) < 2e-4
+    edges = (np.arange(-reach, reach + 1) + 0.5) / math.sqrt(2 * READ_VARIANCE)
+    normal = np.array([0.5 * math.erfc(-edge) for edge in edges])
+    assert np.abs(np.cumsum(law) - normal).max() < 1e-5
+    above = 1 - np.interp(5 / math.sqrt(2), edges, np.cumsum(law))
+    assert abs(above / (0.5 * math.erfc(5 / math.sqrt(2))) - 1) < 0.05
+
+
+def test_read_noise_is_independent_between_phases_and_columns() -> None:
+    count = 250_000
+    drawn = _kernels.read_normals(seed=1, place=0, event=0, sample=0, first=0, count=count)
+    numbers = unpacked(drawn).reshape(count, 8) / math.sqrt(READ_VARIANCE)
+    assert np.abs(np.corrcoef(numbers.T) - np.eye(8)).max() < 5 / math.sqrt(count)
+    assert np.abs(np.corrcoef(numbers.T**2) - np.eye(8)).max() < 5 / math.sqrt(count)
+    assert np.abs(numbers.var(axis=0) - 1).max() < 5 * math.sqrt(2 / count)
+
+
+@pytest.mark.parametrize("dac_bits", [1, 4])
+@pytest.mark.parametrize("level", _kernels.levels())
+def test_staircases_and_converter_noise_equal_their_twin(level: str, dac_bits: int) -> None:
+    random = np.random.default_rng(4)
+    weights = random.normal(0, 1, (50, 2 * 35)).astype(np.float32)
+    stairs = {
+        "converter_of": random.integers(0, 3, 70).astype(np.int32),
+        "breakpoints": np.sort(random.normal(0, 9, (3, 13)).astype(np.float32), axis=1),
+        "codes": random.integers(-9, 9, (3, 14)).astype(np.int32),
+    }
+    tile = {"slices": 2, "bits_per_cell": 2, "active_rows": 20, "dac_bits": dac_bits}
+    drive: dict[str, Any] = {"input_bits": 8, "sign_magnitude": True, "shift": 1}
+    drive |= {"low": -8, "high": 7, "noise_variance": 3.0}
+    codes = random_codes(50, 8, signed=True)
+    expected = analog_product(
+        codes, weights, None, **tile, **drive, staircases=Staircases(**stairs), noise=NOISE
+    )
+    packed = _kernels.pack_analog(weights, None, **tile, **stairs)
+    found = _kernels.analog_product(codes, packed, **drive, **vars(NOISE), level=level)
+    assert np.array_equal(found, expected)
+
+
+@pytest.mark.parametrize("dac_bits", [1, 8])
+def test_fixed_point_is_within_its_bound(dac_bits: int) -> None:
+    rows = 128
+    random = np.random.default_rng(8)
+    weights = random.normal(0, 1.5, (rows, 40)).astype(np.float32)
+    tile: dict[str, Any] = {"slices": 1, "bits_per_cell": 2, "active_rows": rows}
+    packed = _kernels.pack_analog(weights, None, **tile, dac_bits=dac_bits)
+    codes = random.integers(0, 2, (300, rows)).astype(np.uint8) * (2**dac_bits - 1)
+    stretched = (weights * 2.0**8).astype(np.float32)
+    finer = _kernels.pack_analog(stretched, None, **tile, dac_bits=dac_bits)
+    assert finer.fraction == packed.fraction - 8
+    found = _kernels.analog_product(
+        codes,
+        finer,
+        input_bits=dac_bits,
+        sign_magnitude=False,
+        shift=0,
+        low=-(2**24),
+        high=2**24 - 1,
+    )
+    wrong = found / 2.0**8 - codes @ weights.astype(np.float64)
+    drive = 2**dac_bits - 1
+    rounding = 2.0**-9
+    assert np.abs(wrong).max() <= rows * drive / 2 ** (packed.fraction + 1) + rounding
+    typical = math.sqrt(rows / 2 / 12) * drive / 2**packed.fraction
+    assert math.sqrt((wrong**2).mean()) < 1.3 * (typical + rounding)
+    assert typical < 0.01 * drive
 
 
 @pytest.mark.parametrize(
