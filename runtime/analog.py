@@ -34,7 +34,6 @@ from mcc.runtime import _kernels
 from mcc.runtime.devices import unit_siemens
 from mcc.runtime.reads import Reads, without_offset
 
-
 ROWS_AT_ONCE = 8
 """Whose currents stay in the cache while they become digits."""
 

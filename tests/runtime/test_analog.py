@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from mcc.backends.crossbar import targets
 from mcc.ir.hardware import Target
+from mcc.ir.hardware.conversion import code_range
 from mcc.ir.program import Tile
 from mcc.runtime.analog import AnalogTile, digits_and_variances
 from mcc.runtime.devices import target_siemens, unit_siemens
@@ -88,6 +89,33 @@ def test_noise_of_a_sum_equals_noise_drawn_cell_by_cell(encoding: str) -> None:
         assert np.abs(reads.mean(axis=0) - mean).max() < 5 * np.sqrt(variance.max() / READS)
         ratio = reads.var(axis=0) / (variance + extra)
         assert np.abs(ratio - 1).max() < 5 * np.sqrt(2 / READS)
+
+
+@pytest.mark.parametrize("encoding", ["differential", "offset"])
+def test_codes_of_noisy_sums_have_the_law_of_noisy_cells(encoding: str) -> None:
+    """Two samples of one law differ by more than 1.95 * sqrt(2 / n) once in a thousand times."""
+    target, random = (
+        target_of(encoding).with_values({"macro.adc.bits": 6}),
+        np.random.default_rng(2),
+    )
+    low, high = code_range(target.macro)
+    codes = random.integers(-3, 4, ROWS).astype(np.int8)
+    conductances, unit = conductances_of(target), unit_siemens(target.cell)
+    fold = [1, -1] if encoding == "differential" else [1]
+    background = target.cell.g_min_siemens * (encoding == "offset")
+    noise = NOISE * random.standard_normal((READS, *conductances.shape)).astype(np.float32)
+    currents = np.einsum("r,nrc->nc", codes, conductances * (1 + noise) - background)
+    drawn = currents.reshape(READS, COLS, -1) @ fold / unit
+    offset = 0 if encoding == "differential" else 8 * int(codes.sum())
+    expected = np.clip(np.rint(drawn), low, high)
+    found = read_often(target, codes) + offset
+    for column in range(COLS):
+        steps = np.arange(low, high + 1)
+        laws = [
+            np.searchsorted(np.sort(part[:, column]), steps, "right") / READS
+            for part in (expected, found)
+        ]
+        assert np.abs(laws[0] - laws[1]).max() < 1.95 * np.sqrt(2 / READS)
 
 
 def test_noise_is_independent_between_sums_and_reads() -> None:

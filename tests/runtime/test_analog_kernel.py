@@ -241,7 +241,9 @@ def test_fixed_point_is_within_its_bound(dac_bits: int) -> None:
 )
 def test_wrong_argument_is_refused(change: dict[str, Any], message: str) -> None:
     weights = np.ones((4, 2), np.float32)
-    packed = _kernels.pack_analog(weights, None, slices=1, bits_per_cell=1, active_rows=4, dac_bits=1)
+    packed = _kernels.pack_analog(
+        weights, None, slices=1, bits_per_cell=1, active_rows=4, dac_bits=1
+    )
     drive: dict[str, Any] = {
         "input_bits": 8,
         "sign_magnitude": False,
