@@ -89,7 +89,7 @@ Drive = dict[str, Any]
 
 def drive_of(level: str, sign_magnitude: bool = False, shift: int = 0) -> Drive:
     """Return how the arrays are driven and converted, for every kernel."""
-    form = {"input_bits": 8, "sign_magnitude": sign_magnitude, "shift": shift}
+    form: Drive = {"input_bits": 8, "sign_magnitude": sign_magnitude, "shift": shift}
     return form | {"low": -128, "high": 127, "threads": THREADS, "level": level}
 
 
@@ -113,7 +113,12 @@ def sliced(
 ) -> Product:
     """Return the product of real cells in slices."""
     cells, spreads = written(digits_of(weights).transpose(1, 2, 0).reshape(SIZE, -1))
-    layout = {"slices": 4, "bits_per_cell": 2, "active_rows": active_rows, "dac_bits": 1}
+    layout: dict[str, Any] = {
+        "slices": 4,
+        "bits_per_cell": 2,
+        "active_rows": active_rows,
+        "dac_bits": 1,
+    }
     packed = _kernels.pack_analog(cells, spreads if noisy else None, **layout)
     return lambda: _kernels.analog_product(codes, packed, seed=1, **drive)
 
@@ -121,7 +126,7 @@ def sliced(
 def unsliced(weights: NDArray[np.int8], codes: NDArray[Any], level: str) -> Product:
     """Return the product of real cells that hold whole weights, with inputs as levels."""
     cells, spreads = written(weights)
-    layout = {"slices": 1, "bits_per_cell": 4, "active_rows": SIZE, "dac_bits": 8}
+    layout: dict[str, Any] = {"slices": 1, "bits_per_cell": 4, "active_rows": SIZE, "dac_bits": 8}
     packed = _kernels.pack_analog(cells, spreads, **layout)
     drive = drive_of(level, shift=13)
     return lambda: _kernels.analog_product(codes, packed, seed=1, **drive)
@@ -162,12 +167,16 @@ def integer(codes: NDArray[np.uint8], packed: _kernels.PackedIntegers, level: st
 
 def programming() -> Product:
     """Return the programming of 512 x 4096 cells: write errors, digits, variances, packing."""
-    values = {"macro.encoding": "differential", "cell.bits": 2, "macro.column_flip": False}
+    values: dict[str, Any] = {
+        "macro.encoding": "differential",
+        "cell.bits": 2,
+        "macro.column_flip": False,
+    }
     values |= {"cell.write_error": 0.05, "cell.read_noise": 0.02}
     values |= {"cell.stuck_low_fraction": 0.0, "cell.stuck_high_fraction": 0.0}
     target = targets.load("rram40nm").with_values(values)
     states = np.random.default_rng(0).integers(0, 4, (SIZE, 8 * SIZE)).astype(np.uint8)
-    layout = {"slices": 4, "bits_per_cell": 2, "active_rows": 128, "dac_bits": 1}
+    layout: dict[str, Any] = {"slices": 4, "bits_per_cell": 2, "active_rows": 128, "dac_bits": 1}
 
     def program() -> object:
         place = MacroPlace(1, 0, 0)

@@ -11,10 +11,10 @@ Both happen before conversion.
 Kernels hold digits and variances as 16-bit whole numbers, so that sums are exact and the same on
 every processor. A digit is rounded to `2**-fraction`, the finest power of two for which no sum
 overflows (`PackedAnalog.fraction`): an analog sum is off by at most
-`rows * drive / 2**(fraction + 1)` digits, and by about `sqrt(rows / 12) * drive / 2**fraction` since
-errors are independent. One-bit phases leave at least `32767 / (16 * largest digit)` steps to a
-digit, so 128 rows of 2-bit cells are off by 0.007 digits: a hundredth of a converter's step, and of
-what a write error of 2 % does. A variance is rounded such that every sum from the first row of a
+`rows * drive / 2**(fraction + 1)` digits, and by about `sqrt(rows / 12) * drive / 2**fraction`, for
+errors are independent. One-bit phases leave at least `32767 / (32 * largest digit)` steps to a
+digit; with 512 steps, 128 rows of 2-bit cells are off by 0.006 digits, where a write error of 2 %
+moves their sum by some 0.3. A variance is rounded such that every sum from the first row of a
 group on is off by at most half a unit, of which the largest sum of a group has 65535 (several
 bits in a phase: `2**31 / drive**2`, at least 32767): below a thousandth of the deviation.
 """

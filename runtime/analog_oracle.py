@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, final
+from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -201,7 +201,9 @@ class Noise:
     sample: int = 0
     positions: int = 1
 
-    def draw(self, inputs: int, cols: int, slices: int, reading: tuple[int, int, int]) -> Any:
+    def draw(
+        self, inputs: int, cols: int, slices: int, reading: tuple[int, int, int]
+    ) -> NDArray[np.int64]:
         """Return the noise (inputs, cols * slices) of one phase of one of the groups.
 
         Columns are numbered in blocks of 32, slice after slice in each block.

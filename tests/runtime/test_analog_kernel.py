@@ -106,7 +106,13 @@ def test_generator_is_philox() -> None:
 
 @pytest.mark.parametrize("level", _kernels.levels())
 def test_numbers_equal_their_twins(level: str) -> None:
-    address = {"seed": 2**40 + 3, "place": 7, "event": 2, "sample": 1, "first": 2**32 - 50}
+    address: dict[str, Any] = {
+        "seed": 2**40 + 3,
+        "place": 7,
+        "event": 2,
+        "sample": 1,
+        "first": 2**32 - 50,
+    }
     counters = np.zeros((101, 4), np.uint32)
     counters[:, 0] = (np.arange(101) + 2**32 - 50) % 2**32
     counters[:, 1:] = [2, 1, 7]
@@ -139,7 +145,13 @@ def unpacked(drawn: NDArray[np.int32]) -> NDArray[np.int64]:
 
 @pytest.mark.parametrize("level", _kernels.levels())
 def test_read_noise_equals_its_twin(level: str) -> None:
-    address = {"seed": 2**40 + 3, "place": 7, "event": 2, "sample": 1, "first": 2**32 - 50}
+    address: dict[str, Any] = {
+        "seed": 2**40 + 3,
+        "place": 7,
+        "event": 2,
+        "sample": 1,
+        "first": 2**32 - 50,
+    }
     drawn = _kernels.read_normals(**address, count=101, level=level)
     assert np.array_equal(unpacked(drawn), read_normals(**address, count=101))
 
@@ -181,12 +193,17 @@ def test_read_noise_is_independent_between_phases_and_columns() -> None:
 def test_staircases_and_converter_noise_equal_their_twin(level: str, dac_bits: int) -> None:
     random = np.random.default_rng(4)
     weights = random.normal(0, 1, (50, 2 * 35)).astype(np.float32)
-    stairs = {
+    stairs: dict[str, Any] = {
         "converter_of": random.integers(0, 3, 70).astype(np.int32),
         "breakpoints": np.sort(random.normal(0, 9, (3, 13)).astype(np.float32), axis=1),
         "codes": random.integers(-9, 9, (3, 14)).astype(np.int32),
     }
-    tile = {"slices": 2, "bits_per_cell": 2, "active_rows": 20, "dac_bits": dac_bits}
+    tile: dict[str, Any] = {
+        "slices": 2,
+        "bits_per_cell": 2,
+        "active_rows": 20,
+        "dac_bits": dac_bits,
+    }
     drive: dict[str, Any] = {"input_bits": 8, "sign_magnitude": True, "shift": 1}
     drive |= {"low": -8, "high": 7, "noise_variance": 3.0}
     codes = random_codes(50, 8, signed=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -92,12 +93,17 @@ def test_a_few_cells_can_be_drawn_alone() -> None:
 
 def test_native_cells_equal_their_twin() -> None:
     targets, deviations = np.array([1.0, 2.0, 3.0, 4.0]), np.array([0.0, 5.0, 0.1, 0.2])
-    address = {"seed": 7, "place": PLACE.word(Purpose.WRITE), "event": 2, "sample": 1}
+    address: dict[str, Any] = {
+        "seed": 7,
+        "place": PLACE.word(Purpose.WRITE),
+        "event": 2,
+        "sample": 1,
+    }
     numbers = normal_numbers(PLACE, Purpose.WRITE, STATES.shape, item=1, event=2)
     expected = np.maximum(targets[STATES] + deviations[STATES] * numbers.astype(np.float64), 0)
     for level in _kernels.levels():
         for threads in (1, 3):
-            options = {"threads": threads, "level": level}
+            options: dict[str, Any] = {"threads": threads, "level": level}
             found = _kernels.written_cells(STATES, targets, deviations, **address, **options)
             assert np.array_equal(found, expected)
     with pytest.raises(ValueError, match="no target"):
