@@ -111,8 +111,11 @@ def _logarithm(value: NDArray[np.float32]) -> NDArray[np.float32]:
     return y
 
 
-READ_TABLE = [62, 184, 304, 419, 530, 635, 733, 826]
-READ_TABLE += [913, 996, 1075, 1155, 1237, 1332, 1471, 2714]
+# fmt: off
+READ_TABLE = [
+    62, 184, 304, 419, 530, 635, 733, 826, 913, 996, 1075, 1155, 1237, 1332, 1471, 2714,
+]
+# fmt: on
 READ_CHOICES = 12
 READ_VARIANCE = READ_CHOICES * sum(number**2 for number in READ_TABLE) / 16
 
@@ -292,7 +295,7 @@ def analog_product(
                 if cells.variances is not None:
                     variance += (drive**2 @ cells.variances[part]).astype(F32) * spread
                 levels += np.sqrt(variance) * drawn.astype(F32)
-            values = _converted(levels, staircases, low, high) * 2**shift
+            values: NDArray[np.int64] = _converted(levels, staircases, low, high) * 2**shift
             if flipped is not None:
                 full = (2**bits_per_cell - 1) * drive.sum(axis=1, keepdims=True)
                 values = np.where(flipped[group], full - values, values)
