@@ -170,6 +170,12 @@ class PackedAnalog:
     def groups(self) -> int:
         """Groups of rows that are driven one after another."""
     @property
+    def fraction(self) -> int:
+        """Bits of a weight below one digit."""
+    @property
+    def variance_scale(self) -> float:
+        """Units of a variance in a squared digit; 0 where none reaches `2**-40`."""
+    @property
     def nbytes(self) -> int:
         """Bytes that the packed conductances take."""
 
@@ -180,20 +186,33 @@ def pack_analog(
     slices: int,
     bits_per_cell: int,
     active_rows: int,
+    dac_bits: int,
     flipped: NDArray[np.bool_] | None = None,
+    converter_of: NDArray[np.int32] | None = None,
+    breakpoints: NDArray[np.float32] | None = None,
+    codes: NDArray[np.int32] | None = None,
 ) -> PackedAnalog:
-    """Make the conductances of a tile ready for `analog_product`.
+    """Make the conductances of a tile ready for `analog_product`, in 16-bit fixed point.
+
+    A weight is rounded to `2**-fraction`, the finest power of two (at most `2**-14`) for which
+    neither the sums of 16 rows (one-bit phases) nor single weights leave 16 bits, nor the sums of a
+    group times drives 32. Of variances, the sums from the first row of a group on are rounded.
 
     Args:
         weights: Conductances in units of one digit (rows, cols * slices), those of a weight side by
-            side with the lowest slice first; at most 16 significant bits, so that their products
-            with drives are exact.
-        variances: Variance of one read of each, at most 8 significant bits; None without noise.
+            side with the lowest slice first.
+        variances: Variance of one read of each; None without noise.
         slices: Digits of a weight.
         bits_per_cell: Bits of a digit, 1 to 4.
         active_rows: Rows of one analog sum. Groups start at row 0; the last one may be shorter.
+        dac_bits: Bits of a phase, 1 to 8.
         flipped: Columns that hold the complement of their digits (groups, cols * slices); the
             product is corrected to that of the digits they stand for.
+        converter_of: Number of the converter of each sum (cols * slices,), where converters do not
+            round and clip; `low` and `high` of the product are not used then.
+        breakpoints: Ascending, in steps of the converter (converters, steps).
+        codes: (converters, steps + 1); a level has the code of the breakpoints that are not above
+            it.
     """
 
 def analog_product(
@@ -201,11 +220,11 @@ def analog_product(
     tile: PackedAnalog,
     *,
     input_bits: int,
-    dac_bits: int,
     sign_magnitude: bool,
     shift: int,
     low: int,
     high: int,
+    noise_variance: float = 0.0,
     seed: int = 0,
     place: int = 0,
     event: int = 0,
@@ -216,21 +235,21 @@ def analog_product(
 ) -> NDArray[np.int32]:
     """Multiply as an array of real cells does; `mcc.runtime.analog_oracle` is its twin.
 
-    An analog sum of one row group, phase and column is the float32 sum of its drives times
-    weights, row after row, plus a normal number times the root of the sum of squared drives times
-    variances. It becomes `clip(round_half_even(sum / 2**shift), low, high) * 2**shift`; these are
-    shifted and added in int32. Phases are those of `mcc.ir.hardware.phases`.
+    An analog sum of one row group, phase and column is that of its drives times weights, plus a
+    normal number times the root of its variance: the sum of squared drives times variances, and
+    `noise_variance`. It becomes `clip(round_half_even(sum / 2**shift), low, high) * 2**shift`;
+    these are shifted and added in int32. Phases are those of `mcc.ir.hardware.phases`.
 
     Args:
         codes: Inputs (batch, rows), with any strides; `positions` after each other are one sample.
         tile: The packed conductances of the tile.
         input_bits: Bits of a code, 1 to 8.
-        dac_bits: Bits of a phase, 1 to 8.
         sign_magnitude: Whether signed codes are driven by sign and magnitude, not in two's
             complement.
         shift: Logarithm of the converter's step.
         low: Lowest code of the converter.
         high: Highest code of the converter.
+        noise_variance: Variance that is added to that of every sum, in squared digits.
         seed: Key of the random numbers.
         place: Last word of their counters.
         event: Second word of their counters.
@@ -266,3 +285,46 @@ def random_normals(
     level: str | None = None,
 ) -> NDArray[np.float32]:
     """Return normal numbers (count, 4) made of the words of `random_words`."""
+
+def read_normals(
+    *,
+    seed: int,
+    place: int,
+    event: int,
+    sample: int,
+    first: int,
+    count: int,
+    level: str | None = None,
+) -> NDArray[np.int32]:
+    """Return the normal numbers of read noise (count, 4), made of Philox 4x32-7.
+
+    An item holds those of two columns, 16 bits each, the even one's in its lower half.
+    """
+
+def written_cells(
+    states: NDArray[np.uint8],
+    targets: NDArray[np.float64],
+    deviations: NDArray[np.float64],
+    *,
+    seed: int,
+    place: int,
+    event: int,
+    sample: int,
+    threads: int = 1,
+    level: str | None = None,
+) -> NDArray[np.float64]:
+    """Return `max(0, targets[state] + deviations[state] * normal)` of each cell (rows, cols).
+
+    The normal numbers are those of `random_normals` from counter 0 on.
+
+    Args:
+        states: States (rows, cols).
+        targets: Conductance that each state stands for, in siemens.
+        deviations: Standard deviation of what is written, in siemens.
+        seed: Key of the random numbers.
+        place: Last word of their counters.
+        event: Second word of their counters.
+        sample: Third word of their counters.
+        threads: Threads to compute with.
+        level: Instruction set to use.
+    """

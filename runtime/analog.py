@@ -8,9 +8,15 @@ Pairs of columns subtract their currents before conversion. Where columns are co
 in the offset encoding or because codes are subtracted, each is read against a reference column of
 cells at `g_min_siemens`, taken as ideal (trimmed once per chip).
 
-Conductances keep 16 significant bits and variances 8, errors far below any write error: their
-products with drives are then exact, and sums in the order of the rows are the same on every
-processor.
+Kernels hold digits and variances as 16-bit whole numbers, so that sums are exact and the same on
+every processor. A digit is rounded to `2**-fraction`, the finest power of two for which no sum
+overflows (`PackedAnalog.fraction`): an analog sum is off by at most
+`rows * drive / 2**(fraction + 1)` digits, and by about `sqrt(rows / 12) * drive / 2**fraction`, for
+errors are independent. One-bit phases leave at least `32767 / (32 * largest digit)` steps to a
+digit; with 512 steps, 128 rows of 2-bit cells are off by 0.006 digits, where a write error of 2 %
+moves their sum by some 0.3. A variance is rounded such that every sum from the first row of a
+group on is off by at most half a unit, of which the largest sum of a group has 65535 (several
+bits in a phase: `2**31 / drive**2`, at least 32767): below a thousandth of the deviation.
 """
 
 from __future__ import annotations
@@ -20,7 +26,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from mcc.ir.hardware import Accumulation, Target
+from mcc.ir.hardware import Accumulation, InputForm, Target
 from mcc.ir.hardware.conversion import code_range
 from mcc.ir.hardware.encoding import paired, row_groups
 from mcc.ir.program.tables import Tile
@@ -28,8 +34,11 @@ from mcc.runtime import _kernels
 from mcc.runtime.converters.periphery import Periphery
 from mcc.runtime.devices import unit_siemens
 from mcc.runtime.general import GeneralTile
-from mcc.runtime.reads import Reads, drive_arguments, without_offset
+from mcc.runtime.reads import Reads, without_offset
 from mcc.runtime.sums import Sums
+
+ROWS_AT_ONCE = 8
+"""Whose currents stay in the cache while they become digits."""
 
 
 def analog_tile(
@@ -49,7 +58,7 @@ class AnalogTile:
     def __init__(self, tile: Tile, target: Target, conductances: NDArray[np.float64]) -> None:
         """Take the conductances (rows, physical columns) of the cells of the tile, in siemens."""
         self._tile, self._macro = tile, target.macro
-        self._drive = drive_arguments(tile, target.macro)
+        self._sign_magnitude = target.macro.input_form is InputForm.SIGN_MAGNITUDE
         self._low, self._high = code_range(target.macro)
         self._sums = Sums(tile, target)
         weights, variances = digits_and_variances(conductances, target)
@@ -61,6 +70,7 @@ class AnalogTile:
             slices=self._sums.slices,
             bits_per_cell=target.cell.bits,
             active_rows=target.macro.active_rows,
+            dac_bits=target.macro.dac_bits,
             flipped=flipped if flipped.any() else None,
         )
 
@@ -69,7 +79,8 @@ class AnalogTile:
         converted = _kernels.analog_product(
             codes,
             self._packed,
-            **self._drive,
+            input_bits=self._tile.input_bits,
+            sign_magnitude=self._sign_magnitude,
             shift=self._tile.shift,
             low=self._low,
             high=self._high,
@@ -92,19 +103,19 @@ def digits_and_variances(
     They are in units of one digit (and its square); columns that are subtracted as currents are one
     sum.
     """
-    unit = unit_siemens(target.cell)
-    currents = conductances / unit
-    variances = np.square(target.cell.read_noise * currents)
-    if paired(target.macro):
-        digits = currents[:, 0::2] - currents[:, 1::2]
-        variances = variances[:, 0::2] + variances[:, 1::2]
-    else:
-        digits = currents - target.cell.g_min_siemens / unit
-    return significant(digits, 16), significant(variances, 8)
-
-
-def significant(numbers: NDArray[np.float64], bits: int) -> NDArray[np.float32]:
-    """Return the numbers rounded to that many significant bits; what is far below 1 becomes 0."""
-    mantissas, exponents = np.frexp(numbers)
-    rounded = np.ldexp(np.rint(np.ldexp(mantissas, bits)), exponents - bits)
-    return np.where(np.abs(numbers) < 2.0**-40, 0, rounded).astype(np.float32)
+    rows, columns = conductances.shape
+    pairs = paired(target.macro)
+    digits = np.empty((rows, columns // 2 if pairs else columns), np.float32)
+    variances = np.empty_like(digits)
+    unit, relative = unit_siemens(target.cell), target.cell.read_noise
+    for first in range(0, rows, ROWS_AT_ONCE):
+        part = slice(first, first + ROWS_AT_ONCE)
+        currents = conductances[part] * (1 / unit)
+        spreads = np.square(relative * currents)
+        if pairs:
+            np.subtract(currents[:, 0::2], currents[:, 1::2], out=digits[part], casting="same_kind")
+            np.add(spreads[:, 0::2], spreads[:, 1::2], out=variances[part], casting="same_kind")
+        else:
+            digits[part] = currents - target.cell.g_min_siemens / unit
+            variances[part] = spreads
+    return digits, variances

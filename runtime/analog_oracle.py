@@ -1,4 +1,4 @@
-"""The plain twin of the native analog product: the same float32 arithmetic, slow and obvious."""
+"""The plain twin of the native analog product: the same arithmetic, slow and obvious."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ F32 = np.float32
 U32 = np.uint32
 
 
-def philox(counter: NDArray[np.uint32], seed: int) -> NDArray[np.uint32]:
-    """Return the four words (..., 4) of Philox 4x32-10 for each counter (..., 4)."""
+def philox(counter: NDArray[np.uint32], seed: int, rounds: int = 10) -> NDArray[np.uint32]:
+    """Return the four words (..., 4) of Philox 4x32 for each counter (..., 4)."""
     words = [counter[..., i].astype(np.uint64) for i in range(4)]
     keys = [seed & 0xFFFFFFFF, seed >> 32]
     low = np.uint64(0xFFFFFFFF)
-    for _ in range(10):
+    for _ in range(rounds):
         first = words[0] * np.uint64(0xD2511F53)
         second = words[2] * np.uint64(0xCD9E8D57)
         words = [
@@ -36,12 +36,17 @@ def normals(
     *, seed: int, place: int, event: int, sample: int, first: int, count: int
 ) -> NDArray[np.float32]:
     """Return four normal numbers (count, 4) for each counter from `first` on."""
+    words = philox(counters(place, event, sample, first, count), seed)
+    pairs = [_pair(words[:, 0], words[:, 1]), _pair(words[:, 2], words[:, 3])]
+    return np.concatenate(pairs, axis=1)
+
+
+def counters(place: int, event: int, sample: int, first: int, count: int) -> NDArray[np.uint32]:
+    """Return the counters (count, 4) from `first` on."""
     counter = np.empty((count, 4), U32)
     counter[:, 0] = np.arange(first, first + count, dtype=np.uint64).astype(U32)
     counter[:, 1:] = [event, sample, place]
-    words = philox(counter, seed)
-    pairs = [_pair(words[:, 0], words[:, 1]), _pair(words[:, 2], words[:, 3])]
-    return np.concatenate(pairs, axis=1)
+    return counter
 
 
 def _pair(first: NDArray[np.uint32], second: NDArray[np.uint32]) -> NDArray[np.float32]:
@@ -106,6 +111,88 @@ def _logarithm(value: NDArray[np.float32]) -> NDArray[np.float32]:
     return y
 
 
+# fmt: off
+READ_TABLE = [
+    62, 184, 304, 419, 530, 635, 733, 826, 913, 996, 1075, 1155, 1237, 1332, 1471, 2714,
+]
+# fmt: on
+READ_CHOICES = 12
+READ_VARIANCE = READ_CHOICES * sum(number**2 for number in READ_TABLE) / 16
+
+
+def read_normals(
+    *, seed: int, place: int, event: int, sample: int, first: int, count: int
+) -> NDArray[np.int64]:
+    """Return the normal numbers of read noise, variance `READ_VARIANCE`, (count, phase, column).
+
+    Five bits choose one of 32 numbers whose moments up to the seventh are those of a normal law; a
+    half word of Philox 4x32-7 (Salmon et al., Parallel random numbers: as easy as 1, 2, 3, 2011)
+    gives three, and the four words of a counter are mixed by a Hadamard matrix. Half words are the
+    even and the odd column of a pair.
+    """
+    words = philox(counters(place, event, sample, first, count), seed, rounds=7)
+    halves = np.stack([words & U32(0xFFFF), words >> U32(16)], axis=-1)
+    table = np.array(READ_TABLE + [-number for number in READ_TABLE])
+    parts = sum(table[halves >> U32(5 * choice) & U32(31)] for choice in range(3))
+    signs = np.array([[1, 1, 1, 1], [1, -1, 1, -1], [1, 1, -1, -1], [1, -1, -1, 1]])
+    return np.einsum("pw,nwc->npc", signs, parts)
+
+
+@final
+@dataclass(frozen=True)
+class Fixed:
+    """The cells of a tile as whole numbers; see `mcc.runtime.analog` for what that costs."""
+
+    weights: NDArray[np.int64]
+    variances: NDArray[np.int64] | None
+    fraction: int
+    """Bits of a weight below one digit."""
+    variance_scale: float
+    """Units of a variance in a squared digit; 0 without noise."""
+
+
+def fixed_point(
+    weights: NDArray[np.float32],
+    variances: NDArray[np.float32] | None,
+    active_rows: int,
+    dac_bits: int,
+) -> Fixed:
+    """Return the cells of a tile as the kernels hold them; arrays are (rows, sums)."""
+    drive = 2**dac_bits - 1
+    groups = _groups(len(weights), active_rows)
+    cells = _groups(len(weights), 1)
+    chunks = [slice(i, min(i + 16, part.stop)) for part in groups for i in range(*_span(part), 16)]
+    sizes = np.abs(weights.astype(np.float64))
+    reach = (2**31 - 1) / drive - min(active_rows, len(weights)) / 2
+    limit = 32759 / _largest(sizes, chunks) if dac_bits == 1 else 32766 / _largest(sizes, cells)
+    limit = min(limit, reach / _largest(sizes, groups))
+    fraction = min(int(np.frexp(limit)[1]) - 1, 14)
+    scaled = np.rint(np.ldexp(weights.astype(np.float64), fraction)).astype(np.int64)
+    if variances is None:
+        return Fixed(scaled, None, fraction, 0)
+    largest = _largest(variances.astype(np.float64), groups)
+    most = 65535 if dac_bits == 1 else min(32767, (2**31 - 1) // drive**2)
+    scale = most / largest if largest >= 2.0**-40 else 0.0
+    rounded = np.zeros(weights.shape, np.int64)
+    for part in groups:
+        totals = np.rint(np.cumsum(variances[part].astype(np.float64), axis=0) * scale)
+        rounded[part] = np.diff(totals, axis=0, prepend=0).astype(np.int64)
+    return Fixed(scaled, rounded, fraction, scale)
+
+
+def _groups(rows: int, size: int) -> list[slice]:
+    return [slice(start, min(start + size, rows)) for start in range(0, rows, size)]
+
+
+def _span(part: slice) -> tuple[int, int]:
+    return part.start, part.stop
+
+
+def _largest(numbers: NDArray[np.float64], parts: list[slice]) -> float:
+    """Return the largest sum of a column over the rows of a part."""
+    return max([1e-300, *(float(np.cumsum(numbers[part], axis=0)[-1].max()) for part in parts)])
+
+
 @final
 @dataclass(frozen=True)
 class Noise:
@@ -118,21 +205,53 @@ class Noise:
     positions: int = 1
 
     def draw(
-        self, inputs: int, columns: int, groups: int, group: int, phase: int
-    ) -> NDArray[np.float32]:
-        """Return the normal number of each input and column in one phase of one group."""
-        numbers = np.empty((inputs, columns), F32)
+        self, inputs: int, cols: int, slices: int, reading: tuple[int, int, int]
+    ) -> NDArray[np.int64]:
+        """Return the noise (inputs, cols * slices) of one phase of one of the groups.
+
+        Columns are numbered in blocks of 32, slice after slice in each block.
+
+        Args:
+            inputs: How many inputs.
+            cols: Columns of weights.
+            slices: Digits of a weight.
+            reading: Groups, group and phase.
+        """
+        groups, group, phase = reading
+        units = -(-cols // 32) * slices
+        col, part = np.divmod(np.arange(cols * slices), slices)
+        column = (col // 32 * slices + part) * 32 + col % 32
+        numbers = np.empty((inputs, cols * slices), np.int64)
         for item in range(inputs):
-            reading = (item % self.positions) * groups + group
-            numbers[item] = normals(
+            number = ((item % self.positions) * groups + group) * 2 + phase // 4
+            drawn = read_normals(
                 seed=self.seed,
                 place=self.place,
                 event=self.event,
                 sample=self.sample + item // self.positions,
-                first=(reading * 2 + phase // 4) * columns,
-                count=columns,
-            )[:, phase % 4]
+                first=number * units * 16,
+                count=units * 16,
+            )
+            numbers[item] = drawn[:, phase % 4].reshape(-1)[column]
         return numbers
+
+
+@final
+@dataclass(frozen=True)
+class Staircases:
+    """Converters that are no ideal ones; see `pack_analog`."""
+
+    converter_of: NDArray[np.int32]
+    breakpoints: NDArray[np.float32]
+    codes: NDArray[np.int32]
+
+    def convert(self, levels: NDArray[np.float32]) -> NDArray[np.int64]:
+        """Return the codes of levels (inputs, sums), which are in steps of a converter."""
+        found = np.empty(levels.shape, np.int64)
+        for column, converter in enumerate(self.converter_of):
+            below = np.searchsorted(self.breakpoints[converter], levels[:, column], side="right")
+            found[:, column] = self.codes[converter][below]
+        return found
 
 
 def analog_product(
@@ -143,32 +262,40 @@ def analog_product(
     slices: int,
     bits_per_cell: int,
     active_rows: int,
-    flipped: NDArray[np.bool_] | None = None,
-    input_bits: int,
     dac_bits: int,
+    flipped: NDArray[np.bool_] | None = None,
+    staircases: Staircases | None = None,
+    input_bits: int,
     sign_magnitude: bool,
     shift: int,
     low: int,
     high: int,
+    noise_variance: float = 0.0,
     noise: Noise = Noise(),
 ) -> NDArray[np.int32]:
     """Multiply as noisy analog arrays do; the arguments are those of `pack_analog` and the kernel.
 
-    Sums run over the rows of a group in their order, in float32.
+    Sums are exact in fixed point; levels, variances and their roots are float32.
     """
-    rows, columns = weights.shape
-    groups = -(-rows // active_rows)
+    columns = weights.shape[1]
+    cells = fixed_point(weights, variances, active_rows, dac_bits)
+    squared = 4.0**-shift / READ_VARIANCE
+    step, extra = F32(2.0 ** (-shift - cells.fraction)), F32(squared * noise_variance)
+    spread = F32(squared / cells.variance_scale) if cells.variance_scale else F32(0)
+    parts = _groups(len(weights), active_rows)
     total = np.zeros((len(codes), columns), np.int64)
-    for group in range(groups):
-        part = slice(group * active_rows, min((group + 1) * active_rows, rows))
+    for group, part in enumerate(parts):
         driven = phases(codes[:, part], input_bits, dac_bits, sign_magnitude)
         for index, (worth, drive) in enumerate(driven):
-            sums = ordered_sum(drive, weights[part])
-            if variances is not None:
-                spread = np.sqrt(ordered_sum(drive * drive, variances[part]))
-                sums += spread * noise.draw(len(codes), columns, groups, group, index)
-            level = np.rint(sums * F32(2.0**-shift)).astype(np.int64)
-            values: NDArray[np.int64] = np.clip(level, low, high) * 2**shift
+            levels = (drive @ cells.weights[part]).astype(F32) * step
+            if spread > 0 or noise_variance > 0:
+                reading = (len(parts), group, index)
+                drawn = noise.draw(len(codes), columns // slices, slices, reading)
+                variance = np.full(levels.shape, extra)
+                if cells.variances is not None:
+                    variance += (drive**2 @ cells.variances[part]).astype(F32) * spread
+                levels += np.sqrt(variance) * drawn.astype(F32)
+            values: NDArray[np.int64] = _converted(levels, staircases, low, high) * 2**shift
             if flipped is not None:
                 full = (2**bits_per_cell - 1) * drive.sum(axis=1, keepdims=True)
                 values = np.where(flipped[group], full - values, values)
@@ -177,9 +304,9 @@ def analog_product(
     return (total.reshape(len(codes), -1, slices) * powers).sum(axis=2).astype(np.int32)
 
 
-def ordered_sum(drive: NDArray[np.int64], table: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return `drive @ table` (batch, columns), adding row after row in float32."""
-    sums = np.zeros((len(drive), table.shape[1]), F32)
-    for row in range(len(table)):
-        sums += drive[:, row : row + 1].astype(F32) * table[row]
-    return sums
+def _converted(
+    levels: NDArray[np.float32], staircases: Staircases | None, low: int, high: int
+) -> NDArray[np.int64]:
+    if staircases is not None:
+        return staircases.convert(levels)
+    return np.clip(np.rint(levels).astype(np.int64), low, high)

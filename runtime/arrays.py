@@ -199,7 +199,7 @@ class ProgrammedArrays:
         image = self._images[index]
         earlier = self._writes[image.core, image.macro] - 1
         place = MacroPlace(self._seed, image.core, image.macro)
-        return written_siemens(image.cells, self._target.cell, place, index, earlier)
+        return written_siemens(image.cells, self._target.cell, place, index, earlier, self._threads)
 
     def _part(self, table: NDArray[Any], tile: Tile) -> NDArray[Any]:
         """Return the part of a table of the cells of a macro that a tile occupies."""

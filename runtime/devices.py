@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from mcc.ir.hardware import Cell
 from mcc.ir.hardware.encoding import largest_digit
-from mcc.runtime.random import MacroPlace, Purpose, normal_numbers, uniform_numbers
+from mcc.runtime import _kernels
+from mcc.runtime.random import MacroPlace, Purpose, uniform_numbers
 
 
 def unit_siemens(cell: Cell) -> float:
@@ -21,7 +22,12 @@ def target_siemens(states: NDArray[np.uint8], cell: Cell) -> NDArray[np.float64]
 
 
 def written_siemens(
-    states: NDArray[np.uint8], cell: Cell, place: MacroPlace, image: int = 0, earlier: int = 0
+    states: NDArray[np.uint8],
+    cell: Cell,
+    place: MacroPlace,
+    image: int = 0,
+    earlier: int = 0,
+    threads: int = 1,
 ) -> NDArray[np.float64]:
     """Return the conductances of a macro after writing, the same for the same arguments.
 
@@ -34,15 +40,23 @@ def written_siemens(
         place: Which macro of which chip.
         image: Index of the image that is written.
         earlier: How often this macro was written before.
+        threads: Threads to draw with.
     """
-    conductances = target_siemens(states, cell)
-    if cell.write_error > 0:
-        numbers = normal_numbers(place, Purpose.WRITE, states.shape, item=image, event=earlier)
-        conductances *= 1 + cell.write_error * numbers.astype(np.float64)
-        np.maximum(conductances, 0, out=conductances)
-    low, high = stuck_cells(states.shape, cell, place)
-    conductances[low] = cell.g_min_siemens
-    conductances[high] = cell.g_max_siemens
+    targets = target_siemens(np.arange(largest_digit(cell) + 1, dtype=np.uint8), cell)
+    conductances = _kernels.written_cells(
+        np.ascontiguousarray(states),
+        targets,
+        cell.write_error * targets,
+        seed=place.seed,
+        place=place.word(Purpose.WRITE),
+        event=earlier,
+        sample=image,
+        threads=threads,
+    )
+    if cell.stuck_low_fraction or cell.stuck_high_fraction:
+        low, high = stuck_cells(states.shape, cell, place)
+        conductances[low] = cell.g_min_siemens
+        conductances[high] = cell.g_max_siemens
     return conductances
 
 

@@ -1,107 +1,23 @@
-// The analog product: packing of a tile, choice of the level, threads, and the borders to Python.
+// The analog product: the plan of a call, its tasks, and the borders to Python.
 #include "analog.hpp"
 
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
 #include "arrays.hpp"
 #include "levels.hpp"
+#include "packed_analog.hpp"
 #include "threads.hpp"
 
 namespace nb = nanobind;
 
 namespace mcc {
 
-namespace {
-
-constexpr int block_inputs = 16;
-
-struct PackedAnalog {
-  int rows;
-  int sums;
-  int strips;
-  int slices;
-  int bits_per_cell;
-  int group_rows;
-  int groups;
-  bool noisy;
-  bool flipped;
-  Aligned<float> weights;
-  Aligned<float> variances;
-  Aligned<std::int32_t> flips;
-
-  std::size_t nbytes() const { return weights.nbytes() + variances.nbytes() + flips.nbytes(); }
-};
-
-using Matrix = nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
-using Flags = nb::ndarray<const bool, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
-
-Aligned<float> pack_matrix(const Matrix& matrix, int strips) {
-  const int rows = static_cast<int>(matrix.shape(0)), sums = static_cast<int>(matrix.shape(1));
-  Aligned<float> packed(std::size_t(strips) * rows * analog_lanes);
-  for (int row = 0; row < rows; ++row)
-    for (int sum = 0; sum < sums; ++sum)
-      packed.data()[(std::size_t(sum / analog_lanes) * rows + row) * analog_lanes +
-                    sum % analog_lanes] = matrix.data()[std::size_t(row) * sums + sum];
-  return packed;
-}
-
-PackedAnalog pack(const Matrix& weights, const std::optional<Matrix>& variances, int slices,
-                  int bits_per_cell, int active_rows, const std::optional<Flags>& flipped) {
-  require(weights.shape(0) < 65536, "weights have too many rows");
-  require(slices >= 1 && weights.shape(1) % slices == 0, "weights are not whole slices");
-  require(bits_per_cell >= 1 && bits_per_cell <= 4, "bits_per_cell must be 1 to 4");
-  require(active_rows >= 1, "active_rows must be at least 1");
-  PackedAnalog packed{};
-  packed.rows = static_cast<int>(weights.shape(0));
-  packed.sums = static_cast<int>(weights.shape(1));
-  packed.strips = (packed.sums + analog_lanes - 1) / analog_lanes;
-  packed.slices = slices;
-  packed.bits_per_cell = bits_per_cell;
-  packed.group_rows = std::min(active_rows, std::max(1, packed.rows));
-  packed.groups = (packed.rows + active_rows - 1) / active_rows;
-  packed.weights = pack_matrix(weights, packed.strips);
-  if (variances) {
-    require(variances->shape(0) == weights.shape(0) && variances->shape(1) == weights.shape(1),
-            "variances must have the shape of the weights");
-    packed.noisy = true;
-    packed.variances = pack_matrix(*variances, packed.strips);
-  }
-  if (flipped) {
-    require(flipped->shape(0) == std::size_t(packed.groups) && flipped->shape(1) == weights.shape(1),
-            "flipped must be (groups, columns)");
-    packed.flipped = true;
-    const std::size_t width = std::size_t(packed.strips) * analog_lanes;
-    packed.flips = Aligned<std::int32_t>(packed.groups * width);
-    for (int group = 0; group < packed.groups; ++group)
-      for (int sum = 0; sum < packed.sums; ++sum)
-        packed.flips.data()[group * width + sum] =
-            flipped->data()[std::size_t(group) * packed.sums + sum] ? -1 : 0;
-  }
-  return packed;
-}
-
-// The phases of `mcc.ir.hardware.phases`.
-void set_phases(AnalogPlan& plan, int input_bits, int dac_bits, bool is_signed,
-                bool sign_magnitude, int shift) {
-  const bool two = is_signed && !sign_magnitude;
-  const int plain = two ? input_bits - 1 : input_bits;
-  plan.signed_drive = is_signed && sign_magnitude;
-  plan.squares = plan.signed_drive || dac_bits > 1;
-  for (int low = 0; low < plain; low += dac_bits) {
-    const int bits = std::min(dac_bits, plain - low);
-    plan.phases[plan.phase_count++] = {low, (1 << bits) - 1, std::int32_t(1u << (low + shift))};
-  }
-  if (two) {
-    const std::uint32_t worth = 1u << (plain + shift);
-    plan.phases[plan.phase_count++] = {plain, 1, static_cast<std::int32_t>(0u - worth)};
-  }
-}
-
-AnalogKernel kernel_of(Level level) {
+AnalogKernel analog_kernel_of(Level level) {
   switch (level) {
 #ifdef MCC_X86
     case Level::avx512:
@@ -114,103 +30,187 @@ AnalogKernel kernel_of(Level level) {
   }
 }
 
-class Worker {
- public:
-  Worker(const AnalogPlan& plan, int inputs)
-      : drives_(std::size_t(inputs) * plan.group_rows * analog_max_phases),
-        driven_(std::size_t(inputs) * plan.group_rows),
-        counts_(inputs),
-        inputs_(inputs),
-        totals_(std::size_t(inputs) * plan.strips * analog_lanes) {}
+namespace {
 
-  AnalogScratch scratch() {
-    return {drives_.data(), driven_.data(), counts_.data(), inputs_.data(), totals_.data()};
-  }
-  const std::vector<std::int32_t>& totals() const { return totals_; }
-  void clear() { std::fill(totals_.begin(), totals_.end(), 0); }
+constexpr std::size_t fewest_inputs = 64;  // below, making the tables would show
+constexpr std::size_t most_inputs = 128;
+constexpr std::size_t drives_of_pairs = 32;  // inputs times phases
+constexpr std::size_t products_worth_a_thread = 400'000;
 
- private:
-  std::vector<float> drives_;
-  std::vector<std::uint16_t> driven_;
-  std::vector<int> counts_;
-  std::vector<std::int32_t> inputs_;
-  std::vector<std::int32_t> totals_;
+struct Settings {
+  int input_bits;
+  bool sign_magnitude;
+  int shift;
+  int low;
+  int high;
+  double noise_variance;
 };
 
-// Puts the slices of a weight together.
-void combine(const PackedAnalog& packed, const std::int32_t* totals, std::int32_t* sums) {
-  for (int col = 0; col < packed.sums / packed.slices; ++col) {
-    std::uint32_t sum = 0;
-    for (int slice = 0; slice < packed.slices; ++slice)
-      sum += static_cast<std::uint32_t>(totals[col * packed.slices + slice])
-             << (packed.bits_per_cell * slice);
-    sums[col] = static_cast<std::int32_t>(sum);
+// The phases of `mcc.ir.hardware.phases`.
+void set_phases(AnalogPlan& plan, const Settings& settings, int dac_bits, bool is_signed) {
+  const bool two = is_signed && !settings.sign_magnitude;
+  const int plain = two ? settings.input_bits - 1 : settings.input_bits;
+  plan.signed_drive = is_signed && settings.sign_magnitude;
+  for (int low = 0; low < plain; low += dac_bits) {
+    const int bits = std::min(dac_bits, plain - low);
+    plan.phases[plan.phase_count++] = {low, (1 << bits) - 1, low + settings.shift, false};
   }
+  if (two) plan.phases[plan.phase_count++] = {plain, 1, plain + settings.shift, true};
 }
 
-AnalogPlan plan_of(const PackedAnalog& packed, int shift, int low, int high) {
+AnalogPlan plan_of(const PackedAnalog& packed, const Settings& settings, bool is_signed) {
   AnalogPlan plan{};
-  plan.rows = packed.rows;
-  plan.sums = packed.sums;
-  plan.strips = packed.strips;
-  plan.group_rows = packed.group_rows;
   plan.groups = packed.groups;
-  plan.scale = 1.0f / static_cast<float>(1u << shift);
-  plan.low = static_cast<float>(low);
-  plan.high = static_cast<float>(high);
+  plan.units = static_cast<int>(packed.units());
+  set_phases(plan, settings, packed.dac_bits, is_signed);
+  plan.variances = packed.variance_scale > 0 ? packed.variances.data() : nullptr;
+  plan.noisy = plan.variances || settings.noise_variance > 0;
+  const double squared = std::ldexp(1 / read_variance(), -2 * settings.shift);
+  plan.step = static_cast<float>(std::ldexp(1.0, -settings.shift - packed.fraction));
+  plan.spread = plan.variances ? static_cast<float>(squared / packed.variance_scale) : 0.0f;
+  plan.extra = static_cast<float>(squared * settings.noise_variance);
+  plan.low = static_cast<float>(settings.low);
+  plan.high = static_cast<float>(settings.high);
   plan.digit = (1 << packed.bits_per_cell) - 1;
   plan.weights = packed.weights.data();
-  plan.variances = packed.noisy ? packed.variances.data() : nullptr;
-  plan.flips = packed.flipped ? packed.flips.data() : nullptr;
+  plan.starts = packed.starts.data();
+  plan.flips = packed.flips.data();
+  plan.staircases = packed.staircases();
   return plan;
 }
+
+// The memory of one thread.
+class Worker {
+ public:
+  Worker(const PackedAnalog& packed, const AnalogPlan& plan, std::size_t inputs)
+      : readings_(inputs),
+        inputs_(inputs * plan.groups.count),
+        totals_(inputs * unit_cols),
+        codes_(2 * std::size_t(plan.groups.quads) * quad_rows) {
+    const std::size_t quads = plan.groups.quads, drives = inputs * plan.phase_count;
+    if (packed.by_quads()) {
+      indices_ = Aligned<std::uint8_t>(plan.groups.count * drives * (plan.signed_drive ? 2 : 1) *
+                                       quads);
+      tables_ = Aligned<std::uint8_t>(quads * table_entries * 2 * entry_bytes);
+      return;
+    }
+    drives_ = Aligned<std::int16_t>(plan.groups.count * drives * quads * quad_rows);
+    squares_ = Aligned<std::int16_t>(plan.groups.count * drives * quads * quad_rows);
+    sums_ = Aligned<std::int32_t>(drives * unit_cols);
+    variances_ = Aligned<std::int32_t>(drives * unit_cols);
+  }
+
+  AnalogScratch scratch() const {
+    return {readings_.data(), inputs_.data(), codes_.data(), indices_.data(), tables_.data(),
+            drives_.data(),   squares_.data(), sums_.data(), variances_.data()};
+  }
+  Reading* readings() const { return readings_.data(); }
+  std::int32_t* totals() const { return totals_.data(); }
+
+ private:
+  Aligned<Reading> readings_;
+  Aligned<std::int32_t> inputs_, totals_;
+  Aligned<std::uint8_t> codes_, indices_, tables_;
+  Aligned<std::int16_t> drives_, squares_;
+  Aligned<std::int32_t> sums_, variances_;
+};
 
 struct Samples {
   std::uint32_t first;
   std::size_t positions;  // of each
 };
 
-void run(const PackedAnalog& packed, const AnalogPlan& plan, const Codes& codes,
-         const Samples& samples, const AnalogKernel& kernel, std::size_t threads, Sums& sums) {
-  const std::size_t tasks = (codes.batch + block_inputs - 1) / block_inputs;
-  const std::size_t used = std::max<std::size_t>(1, std::min(threads, tasks));
-  std::vector<Worker> workers(used, Worker(plan, block_inputs));
-  run_tasks(tasks, used, [&](std::size_t task, std::size_t worker) {
-    const std::size_t first = task * block_inputs;
-    const int batch = static_cast<int>(std::min<std::size_t>(block_inputs, codes.batch - first));
-    Worker& own = workers[worker];
-    own.clear();
-    kernel.add(plan,
-               {codes.data + static_cast<std::int64_t>(first) * codes.batch_stride,
-                codes.batch_stride, codes.row_stride, codes.is_signed, batch, first,
-                samples.positions, samples.first},
-               own.scratch());
-    for (int input = 0; input < batch; ++input)
-      combine(packed, own.totals().data() + std::size_t(input) * plan.strips * analog_lanes,
-              sums.items.get() + (first + input) * sums.cols);
-  });
-}
+// A call: its tasks are some inputs times some blocks of columns.
+class Product {
+ public:
+  Product(const PackedAnalog& packed, const AnalogPlan& plan, const Codes& codes,
+          const Samples& samples, const AnalogKernel& kernel)
+      : packed_(packed), plan_(plan), codes_(codes), samples_(samples), kernel_(kernel) {}
 
-nb::object product(const Array& array, const PackedAnalog& packed, int input_bits, int dac_bits,
-                   bool sign_magnitude, int shift, int low, int high, std::uint64_t seed,
-                   std::uint32_t place, std::uint32_t event, std::uint32_t sample,
-                   std::size_t positions, int threads, const std::optional<std::string>& level) {
+  void run(std::size_t threads, std::int32_t* result) const {
+    if (codes_.batch == 0) return;
+    const std::size_t share = (codes_.batch + threads - 1) / threads;
+    const std::size_t most = packed_.by_quads()
+                                 ? std::clamp(share, fewest_inputs, most_inputs)
+                                 : std::max<std::size_t>(1, drives_of_pairs / plan_.phase_count);
+    const std::size_t inputs = std::min(most, codes_.batch);
+    const std::size_t slabs = (codes_.batch + inputs - 1) / inputs;
+    const std::size_t parts = std::min(packed_.blocks(), (threads + slabs - 1) / slabs);
+    threads = std::min(threads, slabs * parts);
+    std::vector<Worker> workers;
+    for (std::size_t i = 0; i < threads; ++i) workers.emplace_back(packed_, plan_, inputs);
+    run_tasks(slabs * parts, threads, [&](std::size_t task, std::size_t worker) {
+      const std::size_t first = task / parts * inputs, part = task % parts;
+      const std::size_t count = std::min(inputs, codes_.batch - first);
+      prepare(first, count, workers[worker]);
+      const std::size_t end = packed_.blocks() * (part + 1) / parts;
+      for (std::size_t block = packed_.blocks() * part / parts; block < end; ++block)
+        add_block(block, first, count, workers[worker], result);
+    });
+  }
+
+ private:
+  void prepare(std::size_t first, std::size_t count, const Worker& worker) const {
+    for (std::size_t i = 0; i < count; ++i)
+      worker.readings()[i] = {
+          samples_.first + static_cast<std::uint32_t>((first + i) / samples_.positions),
+          static_cast<std::uint32_t>((first + i) % samples_.positions * plan_.groups.count)};
+    const AnalogInputs inputs{codes_.data + std::int64_t(first) * codes_.batch_stride,
+                              codes_.batch_stride, codes_.row_stride, codes_.is_signed, int(count)};
+    (packed_.by_quads() ? kernel_.prepare_quads : kernel_.prepare_pairs)(plan_, inputs,
+                                                                         worker.scratch());
+  }
+
+  void add_block(std::size_t block, std::size_t first, std::size_t count, const Worker& worker,
+                 std::int32_t* result) const {
+    std::int32_t* totals = worker.totals();
+    std::fill_n(totals, count * unit_cols, 0);
+    const AddUnit add = packed_.by_quads() ? kernel_.add_quads : kernel_.add_pairs;
+    for (std::size_t slice = 0; slice < packed_.slices; ++slice)
+      add(plan_, int(block * packed_.slices + slice), int(slice) * packed_.bits_per_cell,
+          int(count), worker.scratch(), totals);
+    const std::size_t cols = packed_.cols();
+    const std::size_t left = std::min<std::size_t>(cols - block * unit_cols, unit_cols);
+    for (std::size_t input = 0; input < count; ++input, totals += unit_cols) {
+      std::int32_t* sums = result + (first + input) * cols + block * unit_cols;
+      for (std::size_t col = 0; col < left; ++col)
+        sums[col] = totals[col % 2 * unit_pairs + col / 2];
+    }
+  }
+
+  const PackedAnalog& packed_;
+  const AnalogPlan& plan_;
+  const Codes& codes_;
+  Samples samples_;
+  const AnalogKernel& kernel_;
+};
+
+nb::object product(const Array& array, const PackedAnalog& packed, int input_bits,
+                   bool sign_magnitude, int shift, int low, int high, double noise_variance,
+                   std::uint64_t seed, std::uint32_t place, std::uint32_t event,
+                   std::uint32_t sample, std::size_t positions, int threads,
+                   const std::optional<std::string>& level) {
   const Codes codes = codes_of(array, packed.rows);
   require(input_bits >= 1 && input_bits <= 8, "input_bits must be 1 to 8");
-  require(dac_bits >= 1 && dac_bits <= 8, "dac_bits must be 1 to 8");
   require(shift >= 0 && shift <= 22, "shift must be 0 to 22");
   require(low <= 0 && high >= 0 && high < (1 << 24) && low >= -(1 << 24), "no such converter");
+  require(noise_variance >= 0 && std::isfinite(noise_variance),
+          "noise_variance must be finite and not negative");
   require(positions >= 1 && threads >= 1, "positions and threads must be at least 1");
-  const double words = 2.0 * double(positions) * packed.groups * packed.sums;
-  require(words < 4294967296.0, "a sample has too many positions to number its noise");
-  AnalogPlan plan = plan_of(packed, shift, low, high);
-  set_phases(plan, input_bits, dac_bits, codes.is_signed, sign_magnitude, shift);
+  const double blocks = 2.0 * double(positions) * packed.groups.count * packed.units() * unit_pairs;
+  require(blocks < 4294967296.0, "a sample has too many positions to number its noise");
+  AnalogPlan plan =
+      plan_of(packed, {input_bits, sign_magnitude, shift, low, high, noise_variance},
+              codes.is_signed);
   plan.noise = address_of(seed, place, event);
-  const AnalogKernel kernel = kernel_of(choose_level(level));
-  Sums sums(codes.batch, packed.sums / packed.slices);
+  const AnalogKernel kernel = analog_kernel_of(choose_level(level));
+  Sums sums(codes.batch, packed.cols());
   {
     nb::gil_scoped_release release;
-    run(packed, plan, codes, {sample, positions}, kernel, static_cast<std::size_t>(threads), sums);
+    const std::size_t worth =
+        1 + codes.batch * packed.rows * packed.sums * plan.phase_count / products_worth_a_thread;
+    Product(packed, plan, codes, {sample, positions}, kernel)
+        .run(std::min<std::size_t>(threads, worth), sums.items.get());
   }
   return sums.release();
 }
@@ -222,7 +222,7 @@ nb::object drawn(Draw<Item> AnalogKernel::*draw, std::uint64_t seed, std::uint32
   require(count < (std::size_t(1) << 32), "there are only 2**32 counters");
   const std::size_t shape[2] = {count, 4};
   auto items = std::make_unique<Item[]>(4 * count + 1);
-  const AnalogKernel kernel = kernel_of(choose_level(level));
+  const AnalogKernel kernel = analog_kernel_of(choose_level(level));
   (kernel.*draw)(address_of(seed, place, event), sample, first, count, items.get());
   Item* data = items.get();
   nb::capsule owner(data, [](void* p) noexcept { delete[] static_cast<Item*>(p); });
@@ -249,18 +249,39 @@ void bind_draw(nb::module_& module, const char* name) {
 
 void bind_analog(nb::module_& module) {
   using namespace nb::literals;
-  nb::class_<mcc::PackedAnalog>(module, "PackedAnalog")
-      .def_ro("rows", &mcc::PackedAnalog::rows)
-      .def_ro("groups", &mcc::PackedAnalog::groups)
-      .def_prop_ro("cols", [](const mcc::PackedAnalog& p) { return p.sums / p.slices; })
-      .def_prop_ro("nbytes", &mcc::PackedAnalog::nbytes);
-  module.def("pack_analog", &mcc::pack, "weights"_a.noconvert(),
-             "variances"_a.noconvert().none(), nb::kw_only(), "slices"_a, "bits_per_cell"_a,
-             "active_rows"_a, "flipped"_a.noconvert() = nb::none());
+  using mcc::PackedAnalog;
+  nb::class_<PackedAnalog>(module, "PackedAnalog")
+      .def_ro("rows", &PackedAnalog::rows)
+      .def_prop_ro("cols", &PackedAnalog::cols)
+      .def_prop_ro("groups", [](const PackedAnalog& packed) { return packed.groups.count; })
+      .def_ro("fraction", &PackedAnalog::fraction)
+      .def_ro("variance_scale", &PackedAnalog::variance_scale)
+      .def_prop_ro("nbytes", &PackedAnalog::nbytes);
+  module.def(
+      "pack_analog",
+      [](const PackedAnalog::Matrix& weights, const std::optional<PackedAnalog::Matrix>& variances,
+         int slices, int bits_per_cell, int active_rows, int dac_bits,
+         const std::optional<PackedAnalog::Flags>& flipped,
+         const std::optional<PackedAnalog::Converters>& converter_of,
+         const std::optional<PackedAnalog::Matrix>& breakpoints,
+         const std::optional<PackedAnalog::Codes>& codes) {
+        PackedAnalog packed(weights, variances, slices, bits_per_cell, active_rows, dac_bits,
+                            flipped);
+        const bool all = converter_of && breakpoints && codes;
+        mcc::require(all || !(converter_of || breakpoints || codes),
+                     "converter_of, breakpoints and codes come together");
+        if (all) packed.set_staircases(*converter_of, *breakpoints, *codes);
+        return packed;
+      },
+      "weights"_a.noconvert(), "variances"_a.noconvert().none(), nb::kw_only(), "slices"_a,
+      "bits_per_cell"_a, "active_rows"_a, "dac_bits"_a, "flipped"_a.noconvert() = nb::none(),
+      "converter_of"_a.noconvert() = nb::none(), "breakpoints"_a.noconvert() = nb::none(),
+      "codes"_a.noconvert() = nb::none());
   module.def("analog_product", &mcc::product, "codes"_a.noconvert(), "tile"_a, nb::kw_only(),
-             "input_bits"_a, "dac_bits"_a, "sign_magnitude"_a, "shift"_a, "low"_a, "high"_a,
-             "seed"_a = 0, "place"_a = 0, "event"_a = 0, "sample"_a = 0, "positions"_a = 1,
-             "threads"_a = 1, "level"_a = nb::none());
+             "input_bits"_a, "sign_magnitude"_a, "shift"_a, "low"_a, "high"_a,
+             "noise_variance"_a = 0.0, "seed"_a = 0, "place"_a = 0, "event"_a = 0, "sample"_a = 0,
+             "positions"_a = 1, "threads"_a = 1, "level"_a = nb::none());
   mcc::bind_draw<std::uint32_t, &mcc::AnalogKernel::words>(module, "random_words");
   mcc::bind_draw<float, &mcc::AnalogKernel::normals>(module, "random_normals");
+  mcc::bind_draw<std::int32_t, &mcc::AnalogKernel::read_normals>(module, "read_normals");
 }

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "bit_planes.hpp"
-#include "vectors.hpp"
+#include "quads_kernel.hpp"
 
 namespace mcc::MCC_LEVEL {
 
@@ -280,22 +280,6 @@ void add(const BitPlanePlan& plan, const LaneBlock& block, int batch,
   chosen(plan, block, batch, scratch, sums, row_sums);
 }
 
-// The codes of one row group of one input, and apart from them the magnitudes of negative ones.
-// The stride is an argument of its own so that neighbouring codes are read as vectors.
-[[gnu::always_inline]] inline void gather(bool signed_drive, const std::uint8_t* from,
-                                          std::int64_t stride, int rows, std::uint8_t* codes,
-                                          std::uint8_t* negative) {
-  if (!signed_drive) {
-    for (int row = 0; row < rows; ++row) codes[row] = from[row * stride];
-    return;
-  }
-  for (int row = 0; row < rows; ++row) {
-    const auto code = static_cast<std::int8_t>(from[row * stride]);
-    codes[row] = static_cast<std::uint8_t>(code < 0 ? 0 : code);
-    negative[row] = static_cast<std::uint8_t>(code < 0 ? -code : 0);
-  }
-}
-
 void prepare(const BitPlanePlan& plan, const BitPlaneInputs& inputs,
              const BitPlaneScratch& scratch) {
   const Groups& groups = plan.groups;
@@ -308,20 +292,10 @@ void prepare(const BitPlanePlan& plan, const BitPlaneInputs& inputs,
     for (int input = 0; input < inputs.batch; ++input) {
       const std::uint8_t* from = inputs.codes + input * inputs.batch_stride +
                                  std::int64_t(group) * groups.rows * inputs.row_stride;
-      if (inputs.row_stride == 1)
-        gather(plan.signed_drive, from, 1, rows, codes, negative);
-      else
-        gather(plan.signed_drive, from, inputs.row_stride, rows, codes, negative);
+      gather(plan.signed_drive, from, inputs.row_stride, rows, codes, negative);
       for (int s = 0; s < plan.slot_count; ++s, index += groups.quads) {
         const std::uint8_t* source = plan.slots[s].of_negative ? negative : codes;
-        const int bit = plan.slots[s].bit;
-        for (int quad = 0; quad < groups.quads; ++quad) {
-          std::uint32_t four;
-          std::memcpy(&four, source + quad * quad_rows, sizeof four);
-          // The bits of rows 0 to 3 meet in bits 7 to 4 of the highest byte.
-          four = (four >> bit) & 0x01010101u;
-          index[quad] = static_cast<std::uint8_t>((four * 0x80402010u) >> 24);
-        }
+        index_quads(source, groups.quads, plan.slots[s].bit, index);
       }
     }
   }

@@ -2,11 +2,7 @@
 #pragma once
 
 #include "integers.hpp"
-#include "vectors.hpp"
-
-#if defined(__AVX512VNNI__) || defined(__AVX2__) || defined(__SSE2__)
-#include <immintrin.h>
-#endif
+#include "pairs_kernel.hpp"
 
 namespace mcc::MCC_LEVEL {
 
@@ -39,20 +35,6 @@ struct Four {
 constexpr int tile_rows = 4;
 constexpr int tile_vectors = 2;
 
-// Sums of two neighbouring products, exact.
-[[gnu::always_inline]] inline I32 pairs(I16 a, I16 b) {
-#if MCC_WIDTH == 32
-  return reinterpret_cast<I32>(
-      _mm256_madd_epi16(reinterpret_cast<__m256i>(a), reinterpret_cast<__m256i>(b)));
-#elif defined(__SSE2__)
-  return reinterpret_cast<I32>(
-      _mm_madd_epi16(reinterpret_cast<__m128i>(a), reinterpret_cast<__m128i>(b)));
-#else
-  const I32 x = reinterpret_cast<I32>(a), y = reinterpret_cast<I32>(b);
-  return (x << 16 >> 16) * (y << 16 >> 16) + (x >> 16) * (y >> 16);
-#endif
-}
-
 // Rows 0 and 2 of a quad, and rows 1 and 3, as neighbours of 16 bits.
 struct Weights {
   I16 even;
@@ -73,7 +55,7 @@ struct Four {
 };
 
 [[gnu::always_inline]] inline void multiply(I32& sums, const Four& codes, const Weights& weights) {
-  sums += pairs(codes.even, weights.even) + pairs(codes.odd, weights.odd);
+  sums = add_pairs(add_pairs(sums, codes.even, weights.even), codes.odd, weights.odd);
 }
 
 #endif

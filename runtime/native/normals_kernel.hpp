@@ -1,4 +1,4 @@
-// Philox 4x32-10 and the normal numbers made of it (Box and Muller), for one level.
+// Philox 4x32 and the normal numbers made of it (Box and Muller), for one level.
 //
 // Polynomials are those of Cephes. Built without contraction of products and sums, so that all
 // levels round alike.
@@ -19,7 +19,7 @@ constexpr int lane_count = MCC_WIDTH / 4;
 
 namespace {
 
-[[gnu::always_inline]] inline F32 spread(float value) { return F32{} + value; }
+[[gnu::always_inline]] inline F32 filled_with(float value) { return F32{} + value; }
 
 [[gnu::always_inline]] inline F32 square_root(F32 value) {
 #if MCC_WIDTH == 64
@@ -51,26 +51,25 @@ namespace {
 #endif
 }
 
-// Multiplies lanes by a factor to their high and low halves. x86 and the rest of the machines we
-// build for keep the low half of a 64-bit lane first.
-[[gnu::always_inline]] inline void multiply(U32 a, std::uint32_t factor, U32& high, U32& low) {
-  const U64 pairs = reinterpret_cast<U64>(a);
-  const U64 even = even_products(pairs, factor);
-  const U64 odd = even_products(pairs >> 32, factor);
-  high = reinterpret_cast<U32>((even >> 32) | (odd & 0xffffffff00000000u));
-  low = reinterpret_cast<U32>((even & 0xffffffffu) | (odd << 32));
-}
+constexpr int write_rounds = 10;
 
 struct Words {
   U32 word[4];
 };
 
-[[gnu::always_inline]] inline Words philox(Words counter, std::uint32_t key0, std::uint32_t key1) {
-  for (int round = 0; round < 10; ++round) {
-    U32 high0, low0, high1, low1;
-    multiply(counter.word[0], 0xD2511F53u, high0, low0);
-    multiply(counter.word[2], 0xCD9E8D57u, high1, low1);
-    counter = {{high1 ^ counter.word[1] ^ key0, low1, high0 ^ counter.word[3] ^ key1, low0}};
+// Words of counters in 64-bit lanes; what their upper halves hold does not matter.
+struct WideWords {
+  U64 word[4];
+};
+
+template <int rounds>
+[[gnu::always_inline]] inline WideWords philox(WideWords counter, std::uint32_t key0,
+                                               std::uint32_t key1) {
+  for (int round = 0; round < rounds; ++round) {
+    const U64 first = even_products(counter.word[0], 0xD2511F53u);
+    const U64 second = even_products(counter.word[2], 0xCD9E8D57u);
+    counter = {{(second >> 32) ^ counter.word[1] ^ key0, second,
+                (first >> 32) ^ counter.word[3] ^ key1, first}};
     key0 += 0x9E3779B9u;
     key1 += 0xBB67AE85u;
   }
@@ -87,13 +86,13 @@ struct Words {
   const U32 bits = reinterpret_cast<U32>(value);
   F32 mantissa = reinterpret_cast<F32>((bits & 0x007fffffu) | 0x3f800000u);
   I32 exponent = reinterpret_cast<I32>(bits >> 23) - 127;
-  const I32 above = mantissa > spread(1.41421356f);
+  const I32 above = mantissa > filled_with(1.41421356f);
   mantissa = above ? mantissa * 0.5f : mantissa;
   exponent -= above;
   const F32 power = __builtin_convertvector(exponent, F32);
   const F32 x = mantissa - 1.0f;
   const F32 z = x * x;
-  F32 y = spread(7.0376836292e-2f);
+  F32 y = filled_with(7.0376836292e-2f);
   y = y * x + -1.1514610310e-1f;
   y = y * x + 1.1676998740e-1f;
   y = y * x + -1.2420140846e-1f;
@@ -113,11 +112,11 @@ struct Words {
   const F32 radius = square_root(-2.0f * logarithm(fraction(first >> 9)));
   const F32 angle = (fraction((second & 0x3fffffffu) >> 7) - 0.5f) * 1.57079632679f;
   const F32 z = angle * angle;
-  F32 s = spread(-1.9515295891e-4f);
+  F32 s = filled_with(-1.9515295891e-4f);
   s = s * z + 8.3321608736e-3f;
   s = s * z + -1.6666654611e-1f;
   s = s * z * angle + angle;
-  F32 c = spread(2.443315711809948e-5f);
+  F32 c = filled_with(2.443315711809948e-5f);
   c = c * z + -1.388731625493765e-3f;
   c = c * z + 4.166664568298827e-2f;
   c = c * z * z - 0.5f * z + 1.0f;
@@ -132,14 +131,23 @@ struct Words {
   sine = radius * reinterpret_cast<F32>(reinterpret_cast<U32>(y) ^ minus_y);
 }
 
-// The words of the counters (`first` + lane, event, sample, place).
+// The words of the counters (`first` + lane, event, sample, place). x86 and the rest of the machines
+// we build for keep the low half of a 64-bit lane first.
+template <int rounds>
 [[gnu::always_inline]] inline Words draw(const Address& address, std::uint32_t sample,
                                          std::uint32_t first) {
   U32 lanes;
   for (int i = 0; i < lane_count; ++i) lanes[i] = static_cast<std::uint32_t>(i);
-  const U32 zero{};
-  return philox({{lanes + first, zero + address.event, zero + sample, zero + address.place}},
-                address.key[0], address.key[1]);
+  const U64 counters = reinterpret_cast<U64>(lanes + first), none{};
+  const U64 event = none + address.event, place = none + address.place, item = none + sample;
+  const WideWords even =
+      philox<rounds>({{counters, event, item, place}}, address.key[0], address.key[1]);
+  const WideWords odd =
+      philox<rounds>({{counters >> 32, event, item, place}}, address.key[0], address.key[1]);
+  Words drawn;
+  for (int w = 0; w < 4; ++w)
+    drawn.word[w] = reinterpret_cast<U32>((even.word[w] & 0xffffffffu) | (odd.word[w] << 32));
+  return drawn;
 }
 
 [[gnu::always_inline]] inline void four_normals(const Words& drawn, F32 (&numbers)[4]) {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,16 @@ import pytest
 from numpy.typing import NDArray
 
 from mcc.runtime import _kernels
-from mcc.runtime.analog import significant
-from mcc.runtime.analog_oracle import Noise, analog_product, normals, philox
+from mcc.runtime.analog_oracle import (
+    READ_TABLE,
+    READ_VARIANCE,
+    Noise,
+    Staircases,
+    analog_product,
+    normals,
+    philox,
+    read_normals,
+)
 
 NOISE = Noise(seed=2**63 + 11, place=0x10023, event=5, sample=9, positions=3)
 CASES = [
@@ -39,19 +48,19 @@ def test_kernel_equals_its_twin(case: tuple[Any, ...], noisy: bool, flip: bool) 
     rows, cols, slices, cell_bits, group, bits, dac_bits, magnitude, signed, shift = case
     random = np.random.default_rng(rows + flip)
     shape = (rows, cols * slices)
-    weights = significant(random.normal(0.5, 0.7, shape), 16)
-    variances = significant(random.random(shape) * 0.1, 8) if noisy else None
+    weights = random.normal(0.5, 0.7, shape).astype(np.float32)
+    variances = (random.random(shape) * 0.1).astype(np.float32) if noisy else None
     flipped = random.random((-(-rows // group), cols * slices)) < 0.3 if flip else None
     codes = random_codes(rows, bits, signed)
     tile: dict[str, Any] = {
         "slices": slices,
         "bits_per_cell": cell_bits,
         "active_rows": group,
+        "dac_bits": dac_bits,
         "flipped": flipped,
     }
     drive: dict[str, Any] = {
         "input_bits": bits,
-        "dac_bits": dac_bits,
         "sign_magnitude": magnitude,
         "shift": shift,
         "low": -100,
@@ -75,9 +84,9 @@ def test_ties_go_to_the_even_code(level: str) -> None:
     codes = np.tri(rows + 1, rows, -1, dtype=np.uint8)
     weights = np.ones((rows, 2), np.float32)
     weights[:, 1] = -1
-    tile: dict[str, Any] = {"slices": 1, "bits_per_cell": 1, "active_rows": rows}
+    tile: dict[str, Any] = {"slices": 1, "bits_per_cell": 1, "active_rows": rows, "dac_bits": 1}
     packed = _kernels.pack_analog(weights, None, **tile)
-    drive: dict[str, Any] = {"input_bits": 1, "dac_bits": 1, "sign_magnitude": False}
+    drive: dict[str, Any] = {"input_bits": 1, "sign_magnitude": False}
     for shift in (0, 1, 2, 3):
         converter: dict[str, Any] = {"shift": shift, "low": -64, "high": 63}
         found = _kernels.analog_product(codes, packed, **drive, **converter, level=level)
@@ -97,7 +106,13 @@ def test_generator_is_philox() -> None:
 
 @pytest.mark.parametrize("level", _kernels.levels())
 def test_numbers_equal_their_twins(level: str) -> None:
-    address = {"seed": 2**40 + 3, "place": 7, "event": 2, "sample": 1, "first": 2**32 - 50}
+    address: dict[str, Any] = {
+        "seed": 2**40 + 3,
+        "place": 7,
+        "event": 2,
+        "sample": 1,
+        "first": 2**32 - 50,
+    }
     counters = np.zeros((101, 4), np.uint32)
     counters[:, 0] = (np.arange(101) + 2**32 - 50) % 2**32
     counters[:, 1:] = [2, 1, 7]
@@ -123,11 +138,117 @@ def test_normal_numbers_are_normal() -> None:
         assert abs(found - share * total) < 5 * np.sqrt(share * total)
 
 
+def unpacked(drawn: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Return packed normal numbers as (counter, phase, column)."""
+    return np.stack([(drawn << 16) >> 16, drawn >> 16], axis=-1).astype(np.int64)
+
+
+@pytest.mark.parametrize("level", _kernels.levels())
+def test_read_noise_equals_its_twin(level: str) -> None:
+    address: dict[str, Any] = {
+        "seed": 2**40 + 3,
+        "place": 7,
+        "event": 2,
+        "sample": 1,
+        "first": 2**32 - 50,
+    }
+    drawn = _kernels.read_normals(**address, count=101, level=level)
+    assert np.array_equal(unpacked(drawn), read_normals(**address, count=101))
+
+
+def test_law_of_read_noise_is_normal() -> None:
+    """The law is known exactly: that of twelve choices, here folded one by one."""
+    choice = np.zeros(2 * READ_TABLE[-1] + 1)
+    for number in READ_TABLE:
+        choice[[READ_TABLE[-1] - number, READ_TABLE[-1] + number]] += 1 / 32
+    law = np.ones(1)
+    for _ in range(12):
+        longer = np.zeros(len(law) + len(choice) - 1)
+        for place in np.flatnonzero(choice):
+            longer[place : place + len(law)] += choice[place] * law
+        law = longer
+    reach = len(law) // 2
+    assert reach < 2**15
+    numbers = np.arange(-reach, reach + 1) / math.sqrt(READ_VARIANCE)
+    for power, moment in ((2, 1), (4, 3), (6, 15), (8, 105)):
+        assert abs(law @ numbers**power / moment - 1) < 2e-4
+    edges = (np.arange(-reach, reach + 1) + 0.5) / math.sqrt(2 * READ_VARIANCE)
+    normal = np.array([0.5 * math.erfc(-edge) for edge in edges])
+    assert np.abs(np.cumsum(law) - normal).max() < 1e-5
+    above = 1 - np.interp(5 / math.sqrt(2), edges, np.cumsum(law))
+    assert abs(above / (0.5 * math.erfc(5 / math.sqrt(2))) - 1) < 0.05
+
+
+def test_read_noise_is_independent_between_phases_and_columns() -> None:
+    count = 250_000
+    drawn = _kernels.read_normals(seed=1, place=0, event=0, sample=0, first=0, count=count)
+    numbers = unpacked(drawn).reshape(count, 8) / math.sqrt(READ_VARIANCE)
+    assert np.abs(np.corrcoef(numbers.T) - np.eye(8)).max() < 5 / math.sqrt(count)
+    assert np.abs(np.corrcoef(numbers.T**2) - np.eye(8)).max() < 5 / math.sqrt(count)
+    assert np.abs(numbers.var(axis=0) - 1).max() < 5 * math.sqrt(2 / count)
+
+
+@pytest.mark.parametrize("dac_bits", [1, 4])
+@pytest.mark.parametrize("level", _kernels.levels())
+def test_staircases_and_converter_noise_equal_their_twin(level: str, dac_bits: int) -> None:
+    random = np.random.default_rng(4)
+    weights = random.normal(0, 1, (50, 2 * 35)).astype(np.float32)
+    stairs: dict[str, Any] = {
+        "converter_of": random.integers(0, 3, 70).astype(np.int32),
+        "breakpoints": np.sort(random.normal(0, 9, (3, 13)).astype(np.float32), axis=1),
+        "codes": random.integers(-9, 9, (3, 14)).astype(np.int32),
+    }
+    tile: dict[str, Any] = {
+        "slices": 2,
+        "bits_per_cell": 2,
+        "active_rows": 20,
+        "dac_bits": dac_bits,
+    }
+    drive: dict[str, Any] = {"input_bits": 8, "sign_magnitude": True, "shift": 1}
+    drive |= {"low": -8, "high": 7, "noise_variance": 3.0}
+    codes = random_codes(50, 8, signed=True)
+    expected = analog_product(
+        codes, weights, None, **tile, **drive, staircases=Staircases(**stairs), noise=NOISE
+    )
+    packed = _kernels.pack_analog(weights, None, **tile, **stairs)
+    found = _kernels.analog_product(codes, packed, **drive, **vars(NOISE), level=level)
+    assert np.array_equal(found, expected)
+
+
+@pytest.mark.parametrize("dac_bits", [1, 8])
+def test_fixed_point_is_within_its_bound(dac_bits: int) -> None:
+    rows = 128
+    random = np.random.default_rng(8)
+    weights = random.normal(0, 1.5, (rows, 40)).astype(np.float32)
+    tile: dict[str, Any] = {"slices": 1, "bits_per_cell": 2, "active_rows": rows}
+    packed = _kernels.pack_analog(weights, None, **tile, dac_bits=dac_bits)
+    codes = random.integers(0, 2, (300, rows)).astype(np.uint8) * (2**dac_bits - 1)
+    stretched = (weights * 2.0**8).astype(np.float32)
+    finer = _kernels.pack_analog(stretched, None, **tile, dac_bits=dac_bits)
+    assert finer.fraction == packed.fraction - 8
+    found = _kernels.analog_product(
+        codes,
+        finer,
+        input_bits=dac_bits,
+        sign_magnitude=False,
+        shift=0,
+        low=-(2**24),
+        high=2**24 - 1,
+    )
+    wrong = found / 2.0**8 - codes @ weights.astype(np.float64)
+    drive = 2**dac_bits - 1
+    rounding = 2.0**-9
+    assert np.abs(wrong).max() <= rows * drive / 2 ** (packed.fraction + 1) + rounding
+    typical = math.sqrt(rows / 2 / 12) * drive / 2**packed.fraction
+    assert math.sqrt((wrong**2).mean()) < 1.3 * (typical + rounding)
+    assert typical < 0.01 * drive
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"input_bits": 9}, "input_bits"),
-        ({"dac_bits": 0}, "dac_bits"),
+        ({"noise_variance": -1.0}, "noise_variance"),
         ({"shift": 23}, "shift"),
         ({"positions": 0}, "positions"),
         ({"positions": 2**32}, "too many positions"),
@@ -137,10 +258,11 @@ def test_normal_numbers_are_normal() -> None:
 )
 def test_wrong_argument_is_refused(change: dict[str, Any], message: str) -> None:
     weights = np.ones((4, 2), np.float32)
-    packed = _kernels.pack_analog(weights, None, slices=1, bits_per_cell=1, active_rows=4)
+    packed = _kernels.pack_analog(
+        weights, None, slices=1, bits_per_cell=1, active_rows=4, dac_bits=1
+    )
     drive: dict[str, Any] = {
         "input_bits": 8,
-        "dac_bits": 1,
         "sign_magnitude": False,
         "shift": 0,
         "low": -4,
@@ -152,7 +274,7 @@ def test_wrong_argument_is_refused(change: dict[str, Any], message: str) -> None
 
 def test_wrong_arrays_are_refused() -> None:
     weights = np.ones((4, 6), np.float32)
-    pack: dict[str, Any] = {"bits_per_cell": 1, "active_rows": 4}
+    pack: dict[str, Any] = {"bits_per_cell": 1, "active_rows": 4, "dac_bits": 1}
     with pytest.raises(ValueError, match="whole slices"):
         _kernels.pack_analog(weights, None, slices=4, **pack)
     with pytest.raises(ValueError, match="shape of the weights"):

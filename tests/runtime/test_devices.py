@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from typing import Any
 
 import numpy as np
+import pytest
 
 from mcc.backends.crossbar import targets
+from mcc.runtime import _kernels
 from mcc.runtime.devices import stuck_cells, target_siemens, unit_siemens, written_siemens
 from mcc.runtime.random import MacroPlace, Purpose, normal_numbers
 
@@ -86,3 +89,22 @@ def test_purposes_and_macros_do_not_share_numbers() -> None:
 def test_a_few_cells_can_be_drawn_alone() -> None:
     whole = normal_numbers(PLACE, Purpose.WRITE, (10, 7), item=3, event=1)
     assert np.array_equal(normal_numbers(PLACE, Purpose.WRITE, (3, 7), item=3, event=1), whole[:3])
+
+
+def test_native_cells_equal_their_twin() -> None:
+    targets, deviations = np.array([1.0, 2.0, 3.0, 4.0]), np.array([0.0, 5.0, 0.1, 0.2])
+    address: dict[str, Any] = {
+        "seed": 7,
+        "place": PLACE.word(Purpose.WRITE),
+        "event": 2,
+        "sample": 1,
+    }
+    numbers = normal_numbers(PLACE, Purpose.WRITE, STATES.shape, item=1, event=2)
+    expected = np.maximum(targets[STATES] + deviations[STATES] * numbers.astype(np.float64), 0)
+    for level in _kernels.levels():
+        for threads in (1, 3):
+            options: dict[str, Any] = {"threads": threads, "level": level}
+            found = _kernels.written_cells(STATES, targets, deviations, **address, **options)
+            assert np.array_equal(found, expected)
+    with pytest.raises(ValueError, match="no target"):
+        _kernels.written_cells(STATES, targets[:3], deviations[:3], **address)

@@ -1,0 +1,189 @@
+#include "packed_analog.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+namespace mcc {
+
+namespace {
+
+constexpr int most_fraction = 14;
+constexpr double least_variance = 0x1p-40;  // of a group, in squared digits: below, there is none
+constexpr std::size_t chunk_rows = analog_chunk_quads * quad_rows;
+
+double largest(const std::vector<double>& numbers) {
+  return *std::max_element(numbers.begin(), numbers.end());
+}
+
+}  // namespace
+
+PackedAnalog::PackedAnalog(const Matrix& matrix, const std::optional<Matrix>& spreads,
+                           int slice_count, int bits, int active_rows, int dac,
+                           const std::optional<Flags>& flipped)
+    : rows(matrix.shape(0)), sums(matrix.shape(1)), bits_per_cell(bits), dac_bits(dac) {
+  require(rows >= 1 && rows < 65536 && sums >= 1, "weights have no rows or too many, or no columns");
+  require(slice_count >= 1 && sums % slice_count == 0, "weights are not whole slices");
+  require(bits >= 1 && bits <= 4, "bits_per_cell must be 1 to 4");
+  require(bits * slice_count <= 31, "the digits of a weight must have at most 31 bits together");
+  require(active_rows >= 1, "active_rows must be at least 1");
+  require(dac >= 1 && dac <= 8, "dac_bits must be 1 to 8");
+  slices = slice_count;
+  const std::size_t full = std::min<std::size_t>(active_rows, rows);
+  const std::size_t count = (rows + full - 1) / full, last = rows - (count - 1) * full;
+  groups = {int(count), int(full), int(last), int((full + quad_rows - 1) / quad_rows),
+            int((last + quad_rows - 1) / quad_rows)};
+  if (spreads)
+    require(spreads->shape(0) == rows && spreads->shape(1) == sums,
+            "variances must have the shape of the weights");
+  if (flipped)
+    require(flipped->shape(0) == count && flipped->shape(1) == sums,
+            "flipped must be (groups, columns)");
+  choose_scales(bounds(matrix, spreads));
+  pack_weights(matrix);
+  if (spreads) pack_variances(*spreads);
+  if (flipped) pack_flips(*flipped);
+}
+
+// Where the cells of each sum start. Cells are, by quads, [unit][group][row][column]; by pairs,
+// [unit][group][pair of rows][even, odd][row of pair].
+std::vector<std::size_t> PackedAnalog::places() const {
+  std::vector<std::size_t> found(sums);
+  for (std::size_t sum = 0; sum < sums; ++sum) {
+    const std::size_t col = sum / slices % unit_cols;
+    const std::size_t unit = sum / slices / unit_cols * slices + sum % slices;
+    found[sum] = unit * groups.count * groups.quads * quad_rows * unit_cols +
+                 (by_quads() ? col : (col % 2 * unit_pairs + col / 2) * 2);
+  }
+  return found;
+}
+
+std::size_t PackedAnalog::place_of_row(std::size_t row) const {
+  const std::size_t group = row / groups.rows, within = row % groups.rows;
+  const std::size_t start = group * groups.quads * quad_rows;
+  if (by_quads()) return (start + within) * unit_cols;
+  return (start + within / 2 * 2) * unit_cols + within % 2;
+}
+
+std::size_t PackedAnalog::place_of_sum(std::size_t group, std::size_t sum) const {
+  const std::size_t col = sum / slices % unit_cols;
+  const std::size_t unit = sum / slices / unit_cols * slices + sum % slices;
+  return (unit * groups.count + group) * unit_cols + col % 2 * unit_pairs + col / 2;
+}
+
+PackedAnalog::Bounds PackedAnalog::bounds(const Matrix& matrix,
+                                          const std::optional<Matrix>& spreads) const {
+  Bounds found;
+  std::vector<double> chunk(sums), group(sums), variance(sums);
+  bool good = true;
+  for (std::size_t row = 0; row < rows; ++row) {
+    const std::size_t within = row % groups.rows;
+    if (within % chunk_rows == 0) std::fill(chunk.begin(), chunk.end(), 0.0);
+    if (within == 0) {
+      std::fill(group.begin(), group.end(), 0.0);
+      std::fill(variance.begin(), variance.end(), 0.0);
+    }
+    for (std::size_t sum = 0; sum < sums; ++sum) {
+      const double weight = std::abs(double(matrix.data()[row * sums + sum]));
+      found.weight = std::max(found.weight, weight);
+      chunk[sum] += weight;
+      group[sum] += weight;
+      const double spread = spreads ? spreads->data()[row * sums + sum] : 0;
+      good &= spread >= 0;
+      variance[sum] += spread;
+    }
+    const bool last = within + 1 == std::size_t(groups.rows) || row + 1 == rows;
+    if (last || (within + 1) % chunk_rows == 0) found.chunk = std::max(found.chunk, largest(chunk));
+    if (!last) continue;
+    found.group = std::max(found.group, largest(group));
+    found.variance = std::max(found.variance, largest(variance));
+    for (const double total : group) good &= std::isfinite(total);
+  }
+  require(good && std::isfinite(found.variance), "weights and variances must be finite, "
+          "and variances not negative");
+  return found;
+}
+
+// Weights, and by quads sums of 16 of them, must fit in 16 bits, sums of a group times drives in 32; so must
+// sums of variances times squared drives.
+void PackedAnalog::choose_scales(const Bounds& found) {
+  const double drive = (1 << dac_bits) - 1;
+  const double reach = 0x7fffffff / drive - groups.rows / 2.0;
+  const double chunk = by_quads() ? (32767 - chunk_rows / 2.0) / found.chunk : 32766 / found.weight;
+  const double limit = std::min(chunk, reach / found.group);
+  fraction = std::isfinite(limit) ? std::min(std::ilogb(limit), most_fraction) : most_fraction;
+  const double most = by_quads() ? 65535 : std::min(32767.0, std::floor(0x7fffffff / (drive * drive)));
+  variance_scale = found.variance < least_variance ? 0 : most / found.variance;
+}
+
+void PackedAnalog::pack_weights(const Matrix& matrix) {
+  weights = Aligned<std::int16_t>(units() * groups.count * groups.quads * quad_rows * unit_cols);
+  const std::vector<std::size_t> place = places();
+  const double scale = std::ldexp(1.0, fraction);
+  for (std::size_t row = 0; row < rows; ++row) {
+    const float* from = matrix.data() + row * sums;
+    std::int16_t* to = weights.data() + place_of_row(row);
+    for (std::size_t sum = 0; sum < sums; ++sum)
+      to[place[sum]] = static_cast<std::int16_t>(std::lrint(from[sum] * scale));
+  }
+}
+
+// Sums from the first row of a group on are rounded, not the variances alone, so that small ones
+// do not vanish.
+void PackedAnalog::pack_variances(const Matrix& matrix) {
+  variances = Aligned<std::int16_t>(units() * groups.count * groups.quads * quad_rows * unit_cols);
+  starts = Aligned<std::int32_t>(units() * groups.count * unit_cols);
+  const std::vector<std::size_t> place = places();
+  std::vector<double> totals(sums);
+  std::vector<std::int32_t> rounded(sums);
+  for (std::size_t row = 0; row < rows; ++row) {
+    const float* from = matrix.data() + row * sums;
+    std::int16_t* to = variances.data() + place_of_row(row);
+    for (std::size_t sum = 0; sum < sums; ++sum) {
+      totals[sum] += from[sum];
+      const auto next = static_cast<std::int32_t>(std::lrint(totals[sum] * variance_scale));
+      to[place[sum]] = static_cast<std::int16_t>(next - rounded[sum]);
+      rounded[sum] = next;
+    }
+    if ((row + 1) % groups.rows != 0 && row + 1 != rows) continue;
+    for (std::size_t sum = 0; sum < sums; ++sum)
+      starts.data()[place_of_sum(row / groups.rows, sum)] = rounded[sum] << 15;
+    std::fill(totals.begin(), totals.end(), 0.0);
+    std::fill(rounded.begin(), rounded.end(), 0);
+  }
+}
+
+void PackedAnalog::pack_flips(const Flags& flipped) {
+  flips = Aligned<std::int32_t>(units() * groups.count * unit_cols);
+  for (std::size_t group = 0; group < std::size_t(groups.count); ++group)
+    for (std::size_t sum = 0; sum < sums; ++sum)
+      flips.data()[place_of_sum(group, sum)] = flipped.data()[group * sums + sum] ? -1 : 0;
+}
+
+void PackedAnalog::set_staircases(const Converters& converter_of, const Matrix& breakpoints,
+                                  const Codes& codes) {
+  const std::size_t count = breakpoints.shape(0), steps = breakpoints.shape(1);
+  require(converter_of.shape(0) == sums, "converter_of must have a converter for each column");
+  require(steps >= 1 && steps < (1u << 24), "a converter needs breakpoints, less than 2**24");
+  require(codes.shape(0) == count && codes.shape(1) == steps + 1,
+          "codes must be one more than the breakpoints of each converter");
+  converters_ = Aligned<std::int32_t>(units() * unit_cols);
+  for (std::size_t sum = 0; sum < sums; ++sum) {
+    const std::int32_t converter = converter_of.data()[sum];
+    require(converter >= 0 && std::size_t(converter) < count, "there is no such converter");
+    const std::size_t unit = sum / slices / unit_cols * slices + sum % slices;
+    const std::size_t col = sum / slices % unit_cols;
+    converters_.data()[unit * unit_cols + col % 2 * unit_pairs + col / 2] = converter;
+  }
+  breakpoints_ = Aligned<float>(count * steps);
+  codes_ = Aligned<std::int32_t>(count * (steps + 1));
+  std::copy_n(breakpoints.data(), count * steps, breakpoints_.data());
+  std::copy_n(codes.data(), count * (steps + 1), codes_.data());
+  for (std::size_t converter = 0; converter < count; ++converter)
+    require(std::is_sorted(breakpoints_.data() + converter * steps,
+                           breakpoints_.data() + (converter + 1) * steps),
+            "breakpoints must ascend");
+  steps_ = static_cast<int>(steps);
+}
+
+}  // namespace mcc
