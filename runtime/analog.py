@@ -1,8 +1,8 @@
 """One tile as the cells of its macro multiply: real conductances, read noise, converters.
 
-Reading a cell adds to its conductance an independent Gaussian of `read_noise` times its value. The
+Reading a cell adds to its conductance an independent Gaussian (`runtime/devices/read.py`). The
 noise of a sum of such reads is a Gaussian too; it is drawn once per sum with the variance that
-follows, `sum((read_noise * g * drive)**2)`.
+follows, `sum((sigma * drive)**2)`.
 
 The offset encoding subtracts the current of a reference column of cells at `g_min_siemens`, taken
 as ideal (trimmed once per chip); the differential encoding subtracts the currents of its pairs.
@@ -25,7 +25,7 @@ from mcc.ir.hardware.conversion import code_range
 from mcc.ir.hardware.encoding import row_groups, slices
 from mcc.ir.program.tables import Tile
 from mcc.runtime import _kernels
-from mcc.runtime.devices import unit_siemens
+from mcc.runtime.devices import Read, check_siemens, unit_siemens
 from mcc.runtime.reads import Reads, drive_arguments, without_offset
 
 
@@ -33,17 +33,21 @@ from mcc.runtime.reads import Reads, drive_arguments, without_offset
 class AnalogTile:
     """One tile in the cells of a programmed macro."""
 
-    def __init__(self, tile: Tile, target: Target, conductances: NDArray[np.float64]) -> None:
-        """Take the conductances (rows, physical columns) of the cells of the tile, in siemens."""
+    def __init__(self, tile: Tile, target: Target, cells: Read) -> None:
+        """Take what reads find in the cells (rows, physical columns) of the tile.
+
+        Raises:
+            MccError: `conductance`, for a negative one or what is no number.
+        """
+        check_siemens(cells.siemens)
         self._tile, self._macro = tile, target.macro
         self._drive = drive_arguments(tile, target.macro)
         self._low, self._high = code_range(target.macro)
-        weights, variances = digits_and_variances(conductances, target)
-        noisy = target.cell.read_noise > 0
-        flipped = tile.flipped(row_groups(target.macro, tile.rows), conductances.shape[1])
+        weights, variances = digits_and_variances(cells, target)
+        flipped = tile.flipped(row_groups(target.macro, tile.rows), cells.siemens.shape[1])
         self._packed = _kernels.pack_analog(
             weights,
-            variances if noisy else None,
+            variances,
             slices=slices(target.macro, target.cell, tile.weight_bits),
             bits_per_cell=target.cell.bits,
             active_rows=target.macro.active_rows,
@@ -70,20 +74,25 @@ class AnalogTile:
 
 
 def digits_and_variances(
-    conductances: NDArray[np.float64], target: Target
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    cells: Read, target: Target
+) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
     """Return the weight and the variance of a read of each analog sum's cells (rows, sums).
 
-    They are in units of one digit (and its square); a differential pair is one column.
+    They are in units of one digit (and its square); a differential pair is one column. Without
+    read noise there are no variances.
     """
     unit = unit_siemens(target.cell)
-    currents = conductances / unit
-    variances = np.square(target.cell.read_noise * currents)
-    if target.macro.encoding is Encoding.DIFFERENTIAL:
-        digits = currents[:, 0::2] - currents[:, 1::2]
-        variances = variances[:, 0::2] + variances[:, 1::2]
+    differential = target.macro.encoding is Encoding.DIFFERENTIAL
+    digits = cells.siemens / unit
+    if differential:
+        digits = digits[:, 0::2] - digits[:, 1::2]
     else:
-        digits = currents - target.cell.g_min_siemens / unit
+        digits -= target.cell.g_min_siemens / unit
+    if cells.sigma is None:
+        return significant(digits, 16), None
+    variances = np.square(cells.sigma / unit)
+    if differential:
+        variances = variances[:, 0::2] + variances[:, 1::2]
     return significant(digits, 16), significant(variances, 8)
 
 

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from enum import StrEnum
 from typing import Any, Protocol, final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mcc.ir.diagnostics import error
 from mcc.ir.hardware import Target
 from mcc.ir.hardware.encoding import physical_columns
 from mcc.ir.program.tables import Image, Tile
 from mcc.runtime.analog import AnalogTile
 from mcc.runtime.converters import ConverterTile
-from mcc.runtime.devices import written_siemens
+from mcc.runtime.devices import NOW, Cells, Conditions, Read
+from mcc.runtime.devices.stuck import checked_maps
 from mcc.runtime.digital import ExactTile
 from mcc.runtime.random import MacroPlace, Purpose, check_seed
 from mcc.runtime.reads import Reads
@@ -30,7 +33,7 @@ class Fidelity(StrEnum):
     CONVERTER = "converter"
     """Converters have their bits."""
     DEVICE = "device"
-    """Cells have write errors and read noise, and some are stuck."""
+    """Cells differ from what was written, age, are noisy, and some are stuck."""
 
 
 class Programmed(Protocol):
@@ -60,9 +63,29 @@ class ProgrammedArrays:
     """
 
     def __init__(
-        self, program: Programmed, fidelity: Fidelity, seed: int = 0, threads: int = 1
+        self,
+        program: Programmed,
+        fidelity: Fidelity,
+        seed: int = 0,
+        threads: int = 1,
+        conditions: Conditions = NOW,
+        stuck: Mapping[tuple[int, int], NDArray[np.uint8]] | None = None,
     ) -> None:
-        """Write the first image of every macro; `seed` is the chip instance."""
+        """Write the first image of every macro.
+
+        Args:
+            program: What is programmed.
+            fidelity: How much of the physics to include.
+            seed: The chip instance.
+            threads: Threads to compute with.
+            conditions: Of all reads.
+            stuck: Measured maps of stuck cells by core and macro, 0 free, 1 low, 2 high
+                (rows, cols); the other macros have theirs drawn.
+
+        Raises:
+            MccError: `seed-invalid` or `stuck-map`.
+        """
+        self._conditions, self._stuck = conditions, checked_maps(stuck or {}, program.target)
         self._target, self._tiles, self._images = program.target, program.tiles, program.images
         self._fidelity, self._seed, self._threads = fidelity, check_seed(seed), threads
         self._written: dict[tuple[int, int], int] = {}
@@ -142,21 +165,45 @@ class ProgrammedArrays:
         tiles = [(index, self._tiles[index]) for index in self._tiles_of[image]]
         cells = self._images[image].cells
         if self._fidelity is Fidelity.DEVICE:
-            conductances = self._siemens(image)
+            # What is written again while the program runs is read right after.
+            again = self._writes[self._place(wanted)] > 1
+            aged = replace(self._conditions, seconds=0.0) if again else self._conditions
+            siemens, sigma = self._cells(image).read(aged)
             for index, tile in tiles:
-                part = self._part(conductances, tile)
+                noise = None if sigma is None else self._part(sigma, tile)
+                part = Read(self._part(siemens, tile), noise)
                 self._ready[index] = AnalogTile(tile, self._target, part)
         else:
             kind = ConverterTile if self._fidelity is Fidelity.CONVERTER else ExactTile
             for index, tile in tiles:
                 self._ready[index] = kind(tile, self._target, self._part(cells, tile))
 
-    def _siemens(self, index: int) -> NDArray[np.float64]:
-        """Return the conductances of the macro that an image was written into."""
+    def stuck_map(self, core: int, macro: int) -> NDArray[np.uint8]:
+        """Return which cells (rows, cols) of a programmed macro are stuck or worn out.
+
+        0 is free, 1 stays at the lowest conductance, 2 at the highest.
+
+        Raises:
+            MccError: `stuck-map`, for a macro into which nothing is programmed.
+        """
+        if (core, macro) not in self._written:
+            text = f"nothing is programmed into macro {macro} of core {core}"
+            raise error("stuck-map", text, "`mcc explain` gives the places of the network")
+        return self._cells(self._written[core, macro]).stuck
+
+    def _cells(self, index: int) -> Cells:
+        """Return the cells of the macro that an image was written into."""
         image = self._images[index]
-        earlier = self._writes[image.core, image.macro] - 1
-        place = MacroPlace(self._seed, image.core, image.macro)
-        return written_siemens(image.cells, self._target.cell, place, index, earlier)
+        place = (image.core, image.macro)
+        return Cells(
+            image.cells,
+            self._target.cell,
+            MacroPlace(self._seed, *place),
+            image=index,
+            earlier=self._writes[place] - 1,
+            cycles=self._conditions.cycles,
+            stuck=self._stuck.get(place),
+        )
 
     def _part(self, table: NDArray[Any], tile: Tile) -> NDArray[Any]:
         """Return the part of a table of the cells of a macro that a tile occupies."""

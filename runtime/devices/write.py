@@ -1,0 +1,48 @@
+"""How far a written conductance is from its target, afresh at every write (cycle to cycle)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mcc.ir.hardware import Cell
+from mcc.runtime.random import MacroPlace, Purpose, normal_numbers
+
+
+def write_sigma(targets: NDArray[np.float64], cell: Cell) -> NDArray[np.float64]:
+    """Return the standard deviation of written conductances, in siemens, for targets of any shape.
+
+    `write_error G + sum(factor_k (G / reference)**k)`, not below 0. With `write_error` 0 this is
+    the form of Wan et al. 2022, Joshi et al. 2020 and Le Gallo et al. 2023 (HERMES); with only
+    `constant` and `linear`, that of Milo et al. 2021 and of the CMO/HfOx cells.
+    """
+    law = cell.write
+    factors = (
+        law.constant_siemens,
+        law.linear_siemens,
+        law.quadratic_siemens,
+        law.cubic_siemens,
+        law.quartic_siemens,
+    )
+    relative = cell.write_error * targets
+    if not any(factors):
+        return relative
+    polynomial = np.polynomial.polynomial.polyval(targets / law.reference_siemens, factors)
+    return np.maximum(relative + polynomial, 0)
+
+
+def write_errors(
+    sigma: NDArray[np.float64], place: MacroPlace, image: int, earlier: int
+) -> NDArray[np.float64] | float:
+    """Return what a write adds to the conductances (rows, cols) of a macro, in siemens.
+
+    Args:
+        sigma: Standard deviation of every cell (rows, cols).
+        place: Which macro of which chip.
+        image: Index of the image that is written.
+        earlier: How often this macro was written before.
+    """
+    if not sigma.any():
+        return 0.0
+    numbers = normal_numbers(place, Purpose.WRITE, sigma.shape, item=image, event=earlier)
+    return sigma * numbers
