@@ -42,10 +42,6 @@ class Conditions:
             raise error("conditions", text, "give a whole number from 0")
 
 
-NOW = Conditions()
-"""Right after programming, at the reference temperature, with new cells."""
-
-
 def condition_warnings(conditions: Conditions, cell: Cell) -> list[Diagnostic]:
     """Return one warning, with the range, for each condition in which the device is not known."""
     valid, found = cell.valid, list[str]()
@@ -69,3 +65,7 @@ def condition_warnings(conditions: Conditions, cell: Cell) -> list[Diagnostic]:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+
+
+NOW = Conditions()
+"""Right after programming, at the reference temperature, with new cells."""
