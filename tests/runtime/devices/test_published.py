@@ -129,7 +129,10 @@ def test_drift_exponents_of_pcm() -> None:
 
 def test_read_noise_of_pcm() -> None:
     cell = cell_of("pcm_aihwkit")
-    written, now = np.array([0.0001, 0.1, 1, 10, 25]) * US, np.array([0.0001, 0.08, 0.9, 9, 24]) * US
+    written, now = (
+        np.array([0.0001, 0.1, 1, 10, 25]) * US,
+        np.array([0.0001, 0.08, 0.9, 9, 24]) * US,
+    )
     found = read_sigma(now, written, 3600.0, cell)
     assert found is not None
     growth = math.sqrt(math.log((3600 + 250e-9) / (2 * 250e-9)))
