@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Real
 from typing import final
 
 from mcc.ir.diagnostics import Diagnostic, Severity, error
@@ -36,8 +36,7 @@ class Conditions:
         if self.kelvin is not None and (not _is_number(self.kelvin) or self.kelvin <= 0):
             text = f"{self.kelvin!r} K is no temperature"
             raise error("conditions", text, "give kelvins above 0, such as 300")
-        whole = isinstance(self.cycles, Integral) and not isinstance(self.cycles, bool)
-        if not whole or self.cycles < 0:
+        if not _is_number(self.cycles) or self.cycles < 0 or self.cycles % 1:
             text = f"{self.cycles!r} is no number of writes"
             raise error("conditions", text, "give a whole number from 0")
 
@@ -64,7 +63,7 @@ def condition_warnings(conditions: Conditions, cell: Cell) -> list[Diagnostic]:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    return not isinstance(value, bool) and isinstance(value, Real) and math.isfinite(value)
 
 
 NOW = Conditions()

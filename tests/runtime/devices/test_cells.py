@@ -206,8 +206,8 @@ def test_cells_fail_as_weibull_says_and_stay_failed() -> None:
 def test_every_address_has_its_own_numbers() -> None:
     cell = cell_of({"write_error": 0.1})
 
-    def written(place: MacroPlace = PLACE, **arguments: int) -> NDArray[np.float64]:
-        return Cells(STATES, cell, place, **arguments).written
+    def written(place: MacroPlace = PLACE, image: int = 0, earlier: int = 0) -> NDArray[np.float64]:
+        return Cells(STATES, cell, place, image=image, earlier=earlier).written
 
     base = written()
     assert np.array_equal(base, written())

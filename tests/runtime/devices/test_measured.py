@@ -19,8 +19,10 @@ pytestmark = pytest.mark.skipif(not FOLDER.exists(), reason="the shared data are
 def changes(name: str) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     """Return times (times,), changes since the first read (cells, times) in uS, and levels."""
     with np.load(FOLDER / f"{name}_relaxation.npz") as data:
-        siemens, seconds, levels = data["g_uS"].astype(float), data["time_s"], data["level"]
-    return np.round(seconds[1:].astype(float), 6), siemens[:, 1:] - siemens[:, :1], levels
+        siemens: NDArray[np.float64] = data["g_uS"].astype(np.float64)
+        seconds: NDArray[np.float64] = data["time_s"].astype(np.float64)
+        levels: NDArray[np.int16] = data["level"]
+    return np.round(seconds[1:], 6), siemens[:, 1:] - siemens[:, :1], levels
 
 
 def test_the_card_of_technology_c_describes_its_relaxation() -> None:
@@ -36,7 +38,7 @@ def test_no_law_that_is_linear_in_the_logarithm_describes_it() -> None:
     seconds, moved, _ = changes("techC")
     basis = np.stack([np.ones(len(seconds)), np.log(seconds / 0.01)], axis=1)
     spreads = np.nanstd(moved, axis=0)
-    fit = basis @ np.linalg.lstsq(basis, spreads, rcond=None)[0]
+    fit: NDArray[np.float64] = basis @ np.linalg.lstsq(basis, spreads, rcond=None)[0]
     assert np.abs(fit / spreads - 1).max() > 0.2
 
 

@@ -7,11 +7,13 @@ cells in units of a digit, and its variance over chips (or reads) is the sum of 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from mcc.backends.crossbar import targets
 from mcc.ir.hardware import Target
@@ -56,8 +58,12 @@ def program(changes: dict[str, Any]) -> Small:
     return Small(target, (tile,), (Image(0, 0, STATES),))
 
 
-def conductances(target: Target) -> np.ndarray[Any, np.dtype[np.float64]]:
+def conductances(target: Target) -> NDArray[np.floating[Any]]:
     return target.cell.g_min_siemens + STATES * unit_siemens(target.cell)
+
+
+Law = tuple[dict[str, Any], Callable[[Any], Any]]
+"""Values of a cell, and the standard deviation that they give a conductance."""
 
 
 def spread_over_chips(changes: dict[str, Any], conditions: Conditions) -> tuple[Any, Any]:
@@ -91,24 +97,43 @@ def paired(per_cell: Any, target: Target) -> Any:
     return total[:, 0] - total[:, 1]
 
 
-@pytest.mark.parametrize("source", ["relative", "constant", "polynomial", "variation"])
+WRITING: dict[str, Law] = {
+    "relative": ({"write_error": 0.1}, lambda g: 0.1 * g),
+    "constant": ({"write.constant_siemens": 8e-7}, lambda g: 8e-7 + 0 * g),
+    "polynomial": (
+        {
+            "write.reference_siemens": 5e-5,
+            "write.linear_siemens": 4e-6,
+            "write.quadratic_siemens": -3e-6,
+        },
+        lambda g: 4e-6 * (g / 5e-5) - 3e-6 * (g / 5e-5) ** 2,
+    ),
+    "variation": ({"variation.fraction": 0.08}, lambda g: 0.08 * g),
+}
+GROWTH = math.sqrt(math.log((1e4 + 1e-6) / 2e-6))
+READING: dict[str, Law] = {
+    "relative": ({"read_noise": 0.1}, lambda g: 0.1 * g),
+    "flicker": (
+        {
+            "flicker.fraction": 0.02,
+            "flicker.exponent": 0.5,
+            "flicker.limit": 0.05,
+            "flicker.reference_siemens": 5e-5,
+        },
+        lambda g: g * np.minimum(0.02 * (g / 5e-5) ** -0.5, 0.05) * GROWTH,
+    ),
+    "logarithmic": (
+        {"flicker.logarithmic_siemens": 1e-7},
+        lambda g: 1e-7 * np.log10(g / 1e-6) * GROWTH,
+    ),
+}
+
+
+@pytest.mark.parametrize("source", WRITING)
 def test_errors_of_writing(source: str) -> None:
-    changes, sigma = {
-        "relative": ({"write_error": 0.1}, lambda g: 0.1 * g),
-        "constant": ({"write.constant_siemens": 8e-7}, lambda g: 8e-7),
-        "polynomial": (
-            {
-                "write.reference_siemens": 5e-5,
-                "write.linear_siemens": 4e-6,
-                "write.quadratic_siemens": -3e-6,
-            },
-            lambda g: 4e-6 * (g / 5e-5) - 3e-6 * (g / 5e-5) ** 2,
-        ),
-        "variation": ({"variation.fraction": 0.08}, lambda g: 0.08 * g),
-    }[source]
+    changes, sigma = WRITING[source]
     deviations, target = spread_over_chips(changes, Conditions())
-    spread = sigma(conductances(target)) + np.zeros((ROWS, 2 * COLS))
-    agree(deviations, 0, summed(spread**2, target))
+    agree(deviations, 0, summed(sigma(conductances(target)) ** 2, target))
 
 
 def test_relaxation() -> None:
@@ -142,25 +167,9 @@ def test_temperature() -> None:
     assert np.abs(deviations - expected).max() <= 0.51, "no more than the converter rounds"
 
 
-@pytest.mark.parametrize("source", ["relative", "flicker", "logarithmic"])
+@pytest.mark.parametrize("source", READING)
 def test_noise_of_reads(source: str) -> None:
-    growth = math.sqrt(math.log((1e4 + 1e-6) / 2e-6))
-    changes, sigma = {
-        "relative": ({"read_noise": 0.1}, lambda g: 0.1 * g),
-        "flicker": (
-            {
-                "flicker.fraction": 0.02,
-                "flicker.exponent": 0.5,
-                "flicker.limit": 0.05,
-                "flicker.reference_siemens": 5e-5,
-            },
-            lambda g: g * np.minimum(0.02 * (g / 5e-5) ** -0.5, 0.05) * growth,
-        ),
-        "logarithmic": (
-            {"flicker.logarithmic_siemens": 1e-7},
-            lambda g: 1e-7 * np.log10(g / 1e-6) * growth,
-        ),
-    }[source]
+    changes, sigma = READING[source]
     code = program(changes)
     arrays = ProgrammedArrays(code, Fidelity.DEVICE, SEED, conditions=AGE)
     reads = arrays.multiply(0, np.ones((100, ROWS), np.uint8))
