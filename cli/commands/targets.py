@@ -39,8 +39,13 @@ def list_targets(as_json: bool) -> None:
     chips = [(name, targets.load(name).description) for name in targets.names()]
     cards = [(name, targets.load_device(name).description) for name in targets.cards()]
     if as_json:
-        plain = [{"name": name, "description": text} for name, text in chips]
-        print_json(plain + [{"device": name, "description": text} for name, text in cards])
+        print_json(
+            [
+                {"name": name, "kind": kind, "description": text}
+                for kind, items in (("chip", chips), ("device", cards))
+                for name, text in items
+            ]
+        )
     else:
         columns = ("name", "description")
         print_tables(make_table("", columns, chips), make_table("device cards", columns, cards))
