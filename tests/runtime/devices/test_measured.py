@@ -28,7 +28,8 @@ def changes(name: str) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
 def test_the_card_of_technology_c_describes_its_relaxation() -> None:
     seconds, moved, _ = changes("techC")
     card = targets.load("isaac", device="foundry_c").cell
-    for time, column in zip(seconds, moved.T, strict=True):
+    columns: list[NDArray[np.float64]] = list(moved.T)
+    for time, column in zip(seconds, columns, strict=True):
         mean, spread = shift_moments(card.relaxation, time / card.start_seconds)
         assert abs(spread / 1e-6 / float(np.nanstd(column)) - 1) < 0.03
         assert abs(mean / 1e-6 - float(np.nanmean(column))) < 0.2
