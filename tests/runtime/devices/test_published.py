@@ -14,7 +14,7 @@ from mcc.backends.crossbar import targets
 from mcc.ir.hardware import Cell
 from mcc.runtime.devices.current import currents, polynomials
 from mcc.runtime.devices.drift import exponent_moments, shift_moments
-from mcc.runtime.devices.read import read_sigma
+from mcc.runtime.devices.read import gathered, read_sigma
 from mcc.runtime.devices.write import write_sigma
 
 FITS = Path(__file__).parents[4] / "shared/data/rram/device_fits.json"
@@ -177,3 +177,8 @@ def test_beyond_the_fit_the_current_is_in_proportion_to_the_conductance() -> Non
     edges, beyond = np.array([62.5e-6, 110e-6]), np.array([6.25e-6, 220e-6])
     assert np.allclose(currents(beyond, 0.4, law), currents(edges, 0.4, law) * [0.1, 2])
     assert currents(np.array([0.0]), 0.4, law) == 0
+
+
+def test_flicker_noise_gathers_from_the_first_read_on() -> None:
+    assert math.isclose(gathered(3e-6, 1e-6), math.sqrt(math.log(2)), rel_tol=1e-12)
+    assert gathered(1e-6, 1e-6) == gathered(1e-7, 1e-6) == 0
