@@ -16,6 +16,7 @@ from mcc.cli.program import Program
 from mcc.frontend import Capture, InputSpec, capture, independent_on
 from mcc.ir.diagnostics import EXIT_UNSUPPORTED, Diagnostic, MccError, Severity, error
 from mcc.ir.hardware import Target
+from mcc.ir.hardware.validity import conductance_warnings
 from mcc.ir.network import Feeds, evidence_for, from_bytes, to_bytes
 from mcc.passes import (
     Hook,
@@ -40,6 +41,7 @@ def compile(
     *,
     kwargs: Mapping[str, Any] | None = None,
     target: str | Path | Target = "rram40nm",
+    device: str | Path | None = None,
     overrides: Mapping[str, str | float] | None = None,
     calibration: Any = None,
     passes: str | Sequence[Pass | str] = "default",
@@ -58,6 +60,7 @@ def compile(
             tensor or array, or a mapping from the names of the arguments.
         kwargs: Arguments by keyword.
         target: A shipped name, a path, or a target.
+        device: A device card that replaces the cell of a target that is named, by name or path.
         overrides: Values of the target to replace, by dotted path.
         calibration: One batch, an iterable of batches, or an `.npz` path; the examples if None.
         passes: A pipeline string, or passes and strings in order.
@@ -72,7 +75,7 @@ def compile(
     Raises:
         MccError: The network, the data, the target or the passes are refused, with the reasons.
     """
-    chip = resolve_target(target, overrides)
+    chip = resolve_target(target, overrides, device)
     pipeline = _pipeline(passes)
     progress("capture")
     captured = capture(
@@ -86,6 +89,7 @@ def compile(
     feeds = calibration_feeds(captured.signature, calibration, captured.examples)
     _refuse_dependent(captured, feeds)
     context = PassContext(target=chip, calibration=feeds, findings=list(captured.findings))
+    context.findings.extend(conductance_warnings(chip.cell))
     if calibration is None:
         _note_no_calibration(context, len(feeds), given=example_inputs is not None or bool(kwargs))
     evidence = evidence_for(captured.network, feeds[:PROVED_WITH])
@@ -112,17 +116,27 @@ def _refuse_dependent(captured: Capture, feeds: Sequence[Feeds]) -> None:
 
 
 def resolve_target(
-    target: str | Path | Target, overrides: Mapping[str, str | float] | None
+    target: str | Path | Target,
+    overrides: Mapping[str, str | float] | None,
+    device: str | Path | None = None,
 ) -> Target:
     """Return the target of a shipped name, a path or itself, with some values replaced.
+
+    Args:
+        target: The target.
+        overrides: New values by dotted path.
+        device: A device card that is laid over its cell.
 
     Raises:
         MccError: There is none, a name or value is wrong, or they are impossible together.
     """
     texts = {key: _text(value) for key, value in (overrides or {}).items()}
-    if isinstance(target, Target):
-        return target.with_values(texts) if texts else target
-    return targets.load(target, texts)
+    if not isinstance(target, Target):
+        return targets.load(target, texts, device)
+    if device is not None:
+        text = f"the device card `{device}` cannot be laid over a target that is already loaded"
+        raise error("option-value", text, "give the target by its name or its file")
+    return target.with_values(texts) if texts else target
 
 
 def _text(value: str | float) -> str:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mcc.cli.program import Program
-from mcc.ir.diagnostics import error, nearest
+from mcc.ir.diagnostics import Diagnostic, MccWarning, error, nearest
 from mcc.ir.tensors import Array, holds_torch
 from mcc.runtime import machine as engine
 from mcc.runtime.arrays import Fidelity
 from mcc.runtime.cycles import Cycles
+from mcc.runtime.devices import Conditions
+from mcc.runtime.devices.conditions import condition_warnings
 from mcc.runtime.observation import Observer
 from mcc.runtime.random import check_seed
 
@@ -45,26 +51,59 @@ class Machine:
         fidelity: str | Fidelity = Fidelity.EXACT,
         seed: int | None = None,
         threads: int = 2,
+        *,
+        seconds: float = 0.0,
+        kelvin: float | None = None,
+        cycles: int = 0,
+        stuck: Mapping[tuple[int, int], NDArray[np.uint8]] | None = None,
     ) -> None:
-        """Program one chip.
+        """Program one chip; conditions beyond the range of its device model give an `MccWarning`.
 
         Args:
             program: What to run.
             fidelity: `exact`, `converter` or `device`.
             seed: The chip instance, at `device`; 0 if None. All chips are the same elsewhere.
             threads: Threads to compute with; the results do not depend on it.
+            seconds: Time since programming at which cells are read, at `device`.
+            kelvin: Temperature since then, at `device`; the reference of the device if None.
+            cycles: How often every cell was written before, at `device`.
+            stuck: Measured maps of stuck cells by core and macro, at `device`: uint8 (rows, cols)
+                of 0 free, 1 stuck low, 2 stuck high. The other macros have theirs drawn.
 
         Raises:
-            MccError: `option-value` or `seed-invalid`.
+            MccError: `option-value`, `seed-invalid`, `conditions` or `stuck-map`.
         """
+        conditions = Conditions(seconds=seconds, kelvin=kelvin, cycles=cycles)
         check_chip(fidelity, seed, threads)
+        _check_conditions(Fidelity(fidelity), conditions, stuck)
         self.program = program
         self.fidelity = Fidelity(fidelity)
-        self._engine = engine.Machine(program.artifact.program, self.fidelity, seed or 0, threads)
+        self.findings: tuple[Diagnostic, ...] = ()
+        """What is doubtful about the conditions."""
+        if self.fidelity.real_cells:
+            self.findings = tuple(condition_warnings(conditions, program.target.cell))
+        for finding in self.findings:
+            warnings.warn(str(finding), MccWarning, stacklevel=2)
+        self._engine = engine.Machine(
+            program.artifact.program,
+            self.fidelity,
+            seed or 0,
+            threads,
+            conditions=conditions,
+            stuck=stuck,
+        )
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the network; arrays or torch tensors in, the same kind out."""
         return self.run(*args, **kwargs).outputs
+
+    def stuck_map(self, core: int, macro: int) -> NDArray[np.uint8]:
+        """Return which cells (rows, cols) of a programmed macro are stuck: 0 free, 1 low, 2 high.
+
+        Raises:
+            MccError: `stuck-map`, for a macro into which nothing is programmed.
+        """
+        return self._engine.arrays.stuck_map(core, macro)
 
     def run(self, *args: Any, trace: bool = False, **kwargs: Any) -> Run:
         """Run the network, and count what that costs."""
@@ -110,13 +149,17 @@ def check_chip(fidelity: object, seed: object, threads: object) -> None:
     """
     if fidelity not in list(Fidelity):
         help = nearest(str(fidelity), Fidelity)
-        if fidelity == "wire":
-            help = f"this version has no resistance of wires; {help}"
         raise error("option-value", f"there is no fidelity `{fidelity}`", help)
     if seed is not None:
         check_seed(seed)
-        if fidelity != Fidelity.DEVICE:
+        if not Fidelity(str(fidelity)).real_cells:
             text = f"at fidelity {fidelity} all chips are the same: seed {seed} has no effect"
-            raise error("option-value", text, 'give `fidelity="device"`, or no seed')
+            raise error("option-value", text, 'give `fidelity="device"` or "wire", or no seed')
     if not isinstance(threads, int) or isinstance(threads, bool) or threads < 1:
         raise error("option-value", f"threads is {threads!r}", "use a whole number from 1")
+
+
+def _check_conditions(fidelity: Fidelity, conditions: Conditions, stuck: object) -> None:
+    if (conditions != Conditions() or stuck) and not fidelity.real_cells:
+        text = f"at fidelity {fidelity} cells are ideal: conditions and stuck cells have no effect"
+        raise error("option-value", text, 'give `fidelity="device"` or "wire", or leave them out')

@@ -47,6 +47,11 @@ CODES: dict[str, str] = {
         "during every run, which takes time and energy and wears the cells. Under --strict "
         "this is refused."
     ),
+    "conditions": (
+        "A machine cannot be run under these conditions: a time before programming, a temperature "
+        "that is not above 0 K, or a number of writes below 0."
+    ),
+    "conductance": "A conductance is negative or not a number, which no cell can have.",
     "contract-broken": (
         "A pass changed the outputs more than its contract allows. This is a bug of the pass: the"
         " report names the pass, the inputs and the output that differ."
@@ -80,6 +85,10 @@ CODES: dict[str, str] = {
     "crossbar-weights": (
         "The weights of a crossbar are no matrix of finite real or complex numbers, or do not fit "
         "the cells that they are to be written to."
+    ),
+    "device-range": (
+        "The device model of the target was fitted to conductances, temperatures or times among "
+        "which these are not; its laws are carried on beyond them, which may be wrong."
     ),
     "double-precision": (
         "The network computes in float64, which no crossbar and no core of the chip does: all of "
@@ -206,6 +215,10 @@ CODES: dict[str, str] = {
         "How much quantization changed the outputs of the network on calibration data."
     ),
     "random-operator": "The network draws random numbers; two calls would not agree.",
+    "read-voltage": (
+        "Cells are to be read at a voltage that the law of their current does not reach, or that "
+        "drives none."
+    ),
     "reference-failed": "ONNX Runtime, which judges every network, does not load or run this one.",
     "samples-dependent": (
         "Samples that are run together give other results than alone, which the example inputs did "
@@ -231,9 +244,17 @@ CODES: dict[str, str] = {
         "around a contraction): they are used as they are, and the options of quantize count for "
         "the rest."
     ),
+    "stuck-map": (
+        "A map of stuck cells does not fit the macro that it is given for, or the chip has no such "
+        "macro."
+    ),
     "target-bare-number": (
         "A value of a target file stands alone. Every number needs its unit, its source and its "
         "kind (measured, simulated, derived or assumed), so that a reader can judge it."
+    ),
+    "target-card": (
+        "A file that describes a device alone (it gives values of `cell` and of nothing else) "
+        "stands where a chip is needed, or a chip where such a device card is needed."
     ),
     "target-invalid": (
         "A value of a target is outside its bounds, is not a value of its field, or cannot be "

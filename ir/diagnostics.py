@@ -77,6 +77,11 @@ class MccError(Exception):
         self.exit_code = exit_code
 
 
+@final
+class MccWarning(UserWarning):
+    """A finding of severity `warning`, where there is no list to put it into."""
+
+
 def error(
     code: str,
     message: str,

@@ -1,8 +1,8 @@
 """One tile as the cells of its macro multiply: real conductances, read noise, converters.
 
-Reading a cell adds to its conductance an independent Gaussian of `read_noise` times its value. The
+Reading a cell adds to its conductance an independent Gaussian (`runtime/devices/read.py`). The
 noise of a sum of such reads is a Gaussian too; it is drawn once per sum with the variance that
-follows, `sum((read_noise * g * drive)**2)`.
+follows, `sum((sigma * drive)**2)`.
 
 Pairs of columns subtract their currents before conversion. Where columns are converted one by one,
 in the offset encoding or because codes are subtracted, each is read against a reference column of
@@ -32,7 +32,7 @@ from mcc.ir.hardware.encoding import paired, row_groups
 from mcc.ir.program.tables import Tile
 from mcc.runtime import _kernels
 from mcc.runtime.converters.periphery import Periphery
-from mcc.runtime.devices import unit_siemens
+from mcc.runtime.devices import Read, check_siemens, unit_siemens
 from mcc.runtime.general import GeneralTile
 from mcc.runtime.reads import Reads, without_offset
 from mcc.runtime.sums import Sums
@@ -42,31 +42,41 @@ ROWS_AT_ONCE = 8
 
 
 def analog_tile(
-    tile: Tile, target: Target, conductances: NDArray[np.float64], periphery: Periphery
+    tile: Tile, target: Target, cells: Read, periphery: Periphery
 ) -> AnalogTile | GeneralTile:
-    """Return the tile of these conductances (rows, physical columns), by the fastest way there."""
-    summed = target.macro.accumulation is Accumulation.ANALOG and target.cell.read_noise > 0
+    """Return the tile of cells (rows, physical columns), by the fastest way there.
+
+    Raises:
+        MccError: `conductance`, for a negative one or what is no number.
+    """
+    check_siemens(cells.siemens)
+    weights, variances = digits_and_variances(cells, target)
+    summed = target.macro.accumulation is Accumulation.ANALOG and variances is not None
     if periphery.ideal and not summed:
-        return AnalogTile(tile, target, conductances)
-    return GeneralTile(tile, target, *digits_and_variances(conductances, target), periphery)
+        return AnalogTile(tile, target, weights, variances)
+    return GeneralTile(tile, target, weights, variances, periphery)
 
 
 @final
 class AnalogTile:
     """One tile in the cells of a programmed macro with an ideal periphery."""
 
-    def __init__(self, tile: Tile, target: Target, conductances: NDArray[np.float64]) -> None:
-        """Take the conductances (rows, physical columns) of the cells of the tile, in siemens."""
+    def __init__(
+        self,
+        tile: Tile,
+        target: Target,
+        weights: NDArray[np.float32],
+        variances: NDArray[np.float32] | None,
+    ) -> None:
+        """Take the weight and the variance of a read of each analog sum's cells (rows, sums)."""
         self._tile, self._macro = tile, target.macro
         self._sign_magnitude = target.macro.input_form is InputForm.SIGN_MAGNITUDE
         self._low, self._high = code_range(target.macro)
         self._sums = Sums(tile, target)
-        weights, variances = digits_and_variances(conductances, target)
-        noisy = target.cell.read_noise > 0
-        flipped = tile.flipped(row_groups(target.macro, tile.rows), conductances.shape[1])
+        flipped = tile.flipped(row_groups(target.macro, tile.rows), weights.shape[1])
         self._packed = _kernels.pack_analog(
             weights,
-            variances if noisy else None,
+            variances,
             slices=self._sums.slices,
             bits_per_cell=target.cell.bits,
             active_rows=target.macro.active_rows,
@@ -96,26 +106,25 @@ class AnalogTile:
 
 
 def digits_and_variances(
-    conductances: NDArray[np.float64], target: Target
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    cells: Read, target: Target
+) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
     """Return the weight and the variance of a read of each analog sum's cells (rows, sums).
 
     They are in units of one digit (and its square); columns that are subtracted as currents are one
-    sum.
+    sum. Without read noise there are no variances.
     """
-    rows, columns = conductances.shape
-    pairs = paired(target.macro)
+    unit, pairs = unit_siemens(target.cell), paired(target.macro)
+    rows, columns = cells.siemens.shape
     digits = np.empty((rows, columns // 2 if pairs else columns), np.float32)
-    variances = np.empty_like(digits)
-    unit, relative = unit_siemens(target.cell), target.cell.read_noise
+    variances = None if cells.sigma is None else np.empty_like(digits)
     for first in range(0, rows, ROWS_AT_ONCE):
         part = slice(first, first + ROWS_AT_ONCE)
-        currents = conductances[part] * (1 / unit)
-        spreads = np.square(relative * currents)
+        currents = cells.siemens[part] * (1 / unit)
         if pairs:
             np.subtract(currents[:, 0::2], currents[:, 1::2], out=digits[part], casting="same_kind")
-            np.add(spreads[:, 0::2], spreads[:, 1::2], out=variances[part], casting="same_kind")
         else:
             digits[part] = currents - target.cell.g_min_siemens / unit
-            variances[part] = spreads
+        if cells.sigma is not None and variances is not None:
+            spreads = np.square(cells.sigma[part] * (1 / unit))
+            variances[part] = spreads[:, 0::2] + spreads[:, 1::2] if pairs else spreads
     return digits, variances

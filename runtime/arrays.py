@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from enum import StrEnum
 from typing import Any, Protocol, final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mcc.ir.hardware import Target
+from mcc.ir.diagnostics import error
+from mcc.ir.hardware import Feed, Target
 from mcc.ir.hardware.encoding import physical_columns
 from mcc.ir.program.tables import Image, Tile
 from mcc.runtime import _kernels
 from mcc.runtime.analog import AnalogTile, analog_tile
 from mcc.runtime.converters.periphery import periphery_of
-from mcc.runtime.devices import written_siemens
+from mcc.runtime.devices import NOW, Cells, Conditions, Read
+from mcc.runtime.devices.stuck import checked_maps
 from mcc.runtime.digital import ExactTile
 from mcc.runtime.general import GeneralTile
 from mcc.runtime.quantized import ConverterTile
 from mcc.runtime.random import MacroPlace, Purpose, check_seed
 from mcc.runtime.reads import Reads
+from mcc.runtime.wires.effective import WiredCells, driven_groups
+from mcc.runtime.wires.tile import GatedTile
 
 
 @final
@@ -33,7 +38,14 @@ class Fidelity(StrEnum):
     CONVERTER = "converter"
     """Converters have their bits."""
     DEVICE = "device"
-    """Cells have write errors and read noise, some are stuck; converters have errors and noise."""
+    """Cells differ from what was written, age, are noisy, and some are stuck; so are converters."""
+    WIRE = "wire"
+    """Lines, drivers and switches have resistance, so that no cell sees the whole voltage."""
+
+    @property
+    def real_cells(self) -> bool:
+        """Whether cells are those of one chip, drawn from its seed."""
+        return self in (Fidelity.DEVICE, Fidelity.WIRE)
 
 
 class Programmed(Protocol):
@@ -55,8 +67,10 @@ class Programmed(Protocol):
         ...
 
 
-ArrayTile = AnalogTile | GeneralTile | ConverterTile | ExactTile
+ArrayTile = AnalogTile | GeneralTile | GatedTile | ConverterTile | ExactTile
 """Cells made ready to multiply."""
+Content = NDArray[np.uint8] | Read
+"""What cells hold (rows, physical columns): states where they are ideal, else what reads find."""
 
 
 @final
@@ -67,13 +81,35 @@ class ProgrammedArrays:
     """
 
     def __init__(
-        self, program: Programmed, fidelity: Fidelity, seed: int = 0, threads: int = 1
+        self,
+        program: Programmed,
+        fidelity: Fidelity,
+        seed: int = 0,
+        threads: int = 1,
+        conditions: Conditions = NOW,
+        stuck: Mapping[tuple[int, int], NDArray[np.uint8]] | None = None,
     ) -> None:
-        """Write the first image of every macro; `seed` is the chip instance."""
+        """Write the first image of every macro.
+
+        Args:
+            program: What is programmed.
+            fidelity: How much of the physics to include.
+            seed: The chip instance.
+            threads: Threads to compute with.
+            conditions: Of all reads.
+            stuck: Measured maps of stuck cells by core and macro, 0 free, 1 low, 2 high
+                (rows, cols); the other macros have theirs drawn.
+
+        Raises:
+            MccError: `seed-invalid` or `stuck-map`.
+        """
+        self._conditions, self._stuck = conditions, checked_maps(stuck or {}, program.target)
         self._target, self._tiles, self._images = program.target, program.tiles, program.images
         self._fidelity, self._seed, self._threads = fidelity, check_seed(seed), threads
         self._written: dict[tuple[int, int], int] = {}
         self._writes: dict[tuple[int, int], int] = {}
+        self._young: set[tuple[int, int]] = set()
+        """Macros that were written after the others, and are read right after."""
         self._first: dict[tuple[int, int], int] = {}
         self._ready: dict[int, ArrayTile] = {}
         self._events: dict[tuple[int, int], int] = {}
@@ -97,6 +133,7 @@ class ProgrammedArrays:
             if writes > 1:
                 self._writes[place] = 0
                 self.reprogram(*place, self._first[place])
+                self._young.discard(place)
 
     def reprogram(self, core: int, macro: int, image: int) -> None:
         """Write an image into a macro."""
@@ -105,8 +142,16 @@ class ProgrammedArrays:
         assert (found.core, found.macro) == place, f"image {image} belongs to another macro"
         for tile in self._tiles_of.get(self._written.get(place, image), []):
             self._ready.pop(tile, None)
+        if place in self._written:
+            self._young.add(place)
         self._written[place] = image
         self._writes[place] = self._writes.get(place, 0) + 1
+
+    def age(self, conditions: Conditions) -> None:
+        """Read all cells under other conditions from now on, however young they were."""
+        self._conditions = conditions
+        self._young.clear()
+        self._ready.clear()
 
     def multiply(self, tile: int, codes: NDArray[Any]) -> NDArray[np.int32]:
         """Return the sums of input codes on one tile.
@@ -138,19 +183,24 @@ class ProgrammedArrays:
         """Leave out what is made anew from the cells, and cannot be copied."""
         return {**self.__dict__, "_ready": {}}
 
-    def content(self, tile: int) -> NDArray[Any]:
+    def content(self, tile: int) -> Content:
         """Return what the cells of a tile hold (rows, physical columns).
 
-        That is conductances in siemens; at the fidelities with ideal cells, states (uint8).
+        That is what reads find in them; at the fidelities with ideal cells, states (uint8).
         """
         return self._part(self._content(self._image(tile)), self._tiles[tile])
 
-    def build(self, tile: Tile, target: Target, content: NDArray[Any]) -> ArrayTile:
+    def seen(self, tile: int) -> Content:
+        """Return the cells of a tile as its converters see them through the lines."""
+        return self._seen(self._image(tile))[tile]
+
+    def build(self, tile: Tile, target: Target, content: Content) -> ArrayTile:
         """Make some cells of these arrays ready to multiply, however they are driven."""
-        if self._fidelity is Fidelity.EXACT:
-            return ExactTile(tile, target, content)
-        if self._fidelity is Fidelity.CONVERTER:
-            return ConverterTile(tile, target, content)
+        if not isinstance(content, Read):
+            kind = ExactTile if self._fidelity is Fidelity.EXACT else ConverterTile
+            return kind(tile, target, content)
+        if self._fidelity is Fidelity.WIRE and target.wires.feed is Feed.SOURCE_LINE:
+            return GatedTile(tile, target, content)
         place = MacroPlace(self._seed, tile.core, tile.macro)
         return analog_tile(tile, target, content, periphery_of(target.macro, place))
 
@@ -177,11 +227,8 @@ class ProgrammedArrays:
 
     def _prepare(self, wanted: int) -> None:
         """Make ready the tiles of the image that is in the macro of the wanted tile."""
-        image = self._image(wanted)
-        content = self._content(image)
-        for index in self._tiles_of[image]:
-            tile = self._tiles[index]
-            self._ready[index] = self.build(tile, self._target, self._part(content, tile))
+        for index, content in self._seen(self._image(wanted)).items():
+            self._ready[index] = self.build(self._tiles[index], self._target, content)
 
     def _image(self, tile: int) -> int:
         """Return the image that is in the macro of a tile."""
@@ -189,23 +236,63 @@ class ProgrammedArrays:
         assert found == image, f"tile {tile} is read while image {image} is in its macro"
         return image
 
-    def _content(self, image: int) -> NDArray[Any]:
+    def _content(self, image: int) -> Content:
         """Return what all cells of a macro hold."""
-        ideal = self._fidelity in (Fidelity.EXACT, Fidelity.CONVERTER)
-        return self._images[image].cells if ideal else self._siemens(image)
+        if not self._fidelity.real_cells:
+            return self._images[image].cells
+        young = (self._images[image].core, self._images[image].macro) in self._young
+        conditions = replace(self._conditions, seconds=0.0) if young else self._conditions
+        return self._cells(image).read(conditions)
 
-    def _siemens(self, index: int) -> NDArray[np.float64]:
-        """Return the conductances of the macro that an image was written into."""
+    def _seen(self, image: int) -> dict[int, Content]:
+        """Return the cells of every tile of an image as its converters see them."""
+        content = self._content(image)
+        tiles = {index: self._tiles[index] for index in self._tiles_of[image]}
+        wired = self._fidelity is Fidelity.WIRE and self._target.wires.feed is Feed.WORD_LINE
+        if not wired or not isinstance(content, Read):
+            return {index: self._part(content, tile) for index, tile in tiles.items()}
+        groups = {group for tile in tiles.values() for group in driven_groups(tile, self._target)}
+        cells = WiredCells(content, self._target, groups, self._threads)
+        return {
+            index: cells.of(driven_groups(tile, self._target))[:, self._columns(tile)]
+            for index, tile in tiles.items()
+        }
+
+    def stuck_map(self, core: int, macro: int) -> NDArray[np.uint8]:
+        """Return which cells (rows, cols) of a programmed macro are stuck or worn out.
+
+        0 is free, 1 stays at the lowest conductance, 2 at the highest.
+
+        Raises:
+            MccError: `stuck-map`, for a macro into which nothing is programmed.
+        """
+        if (core, macro) not in self._written:
+            text = f"nothing is programmed into macro {macro} of core {core}"
+            raise error("stuck-map", text, "`mcc explain` gives the places of the network")
+        return self._cells(self._written[core, macro]).stuck
+
+    def _cells(self, index: int) -> Cells:
+        """Return the cells of the macro that an image was written into."""
         image = self._images[index]
-        earlier = self._writes[image.core, image.macro] - 1
-        place = MacroPlace(self._seed, image.core, image.macro)
-        return written_siemens(image.cells, self._target.cell, place, index, earlier, self._threads)
+        place = (image.core, image.macro)
+        return Cells(
+            image.cells,
+            self._target.cell,
+            MacroPlace(self._seed, *place),
+            image=index,
+            earlier=self._writes[place] - 1,
+            cycles=self._conditions.cycles,
+            stuck=self._stuck.get(place),
+            threads=self._threads,
+        )
 
-    def _part(self, table: NDArray[Any], tile: Tile) -> NDArray[Any]:
-        """Return the part of a table of the cells of a macro that a tile occupies."""
+    def _part(self, content: Content, tile: Tile) -> Content:
+        """Return the part of the cells of a macro that a tile occupies."""
+        return content[tile.row : tile.row + tile.rows, self._columns(tile)]
+
+    def _columns(self, tile: Tile) -> slice:
         width = physical_columns(self._target.macro, self._target.cell, tile.weight_bits)
-        columns = slice(tile.col, tile.col + tile.cols * width)
-        return table[tile.row : tile.row + tile.rows, columns]
+        return slice(tile.col, tile.col + tile.cols * width)
 
 
 def _leading(shape: tuple[int, ...], rows: int) -> tuple[int, ...]:

@@ -40,7 +40,7 @@ class GeneralTile:
         tile: Tile,
         target: Target,
         weights: NDArray[np.float32],
-        variances: NDArray[np.float32],
+        variances: NDArray[np.float32] | None,
         periphery: Periphery,
     ) -> None:
         """Take the weight and the variance of a read of each analog sum's cells (rows, sums)."""
@@ -56,6 +56,7 @@ class GeneralTile:
         self._drives = Drives(tile, macro, periphery)
         bits = SUM_BITS - math.ceil(math.log2(self._lines))
         self._weights = rounded(weights, bits - self._drives.bits, _largest(weights))
+        variances = np.zeros_like(weights) if variances is None else variances
         self._variances = rounded(variances, bits - self._drives.square_bits, _largest(variances))
         self._conversion_variance = (periphery.conversion_noise * 2.0**tile.shift) ** 2
         noisy = bool(variances.any()) or periphery.conversion_noise > 0

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, final
 
+import numpy as np
 from numpy.typing import NDArray
 
 from mcc.ir.program import Program
 from mcc.runtime.arrays import Fidelity, ProgrammedArrays
 from mcc.runtime.costs import Costs, costs_of
 from mcc.runtime.cycles import Cycles
+from mcc.runtime.devices import NOW, Conditions
 from mcc.runtime.executor import Executor, Progress
 from mcc.runtime.host import HostGraphs
 from mcc.runtime.observation import Observer
@@ -55,6 +57,8 @@ class Machine:
         seed: int = 0,
         threads: int = 1,
         costs: Costs | None = None,
+        conditions: Conditions = NOW,
+        stuck: Mapping[tuple[int, int], NDArray[np.uint8]] | None = None,
     ) -> None:
         """Program one chip.
 
@@ -64,14 +68,16 @@ class Machine:
             seed: The chip instance.
             threads: Threads to compute with.
             costs: Of the same program, where they are known already.
+            conditions: When, how warm and how worn the cells are, at `device`.
+            stuck: Measured maps of stuck cells by core and macro, at `device`.
         """
         self.program = program
         self.fidelity = fidelity
         self.seed = seed
         self._known_costs = costs
         self._next_sample = 0
-        arrays = ProgrammedArrays(program, fidelity, seed, threads)
-        self._executor = Executor(program, arrays, HostGraphs(program.host_graphs, threads))
+        self.arrays = ProgrammedArrays(program, fidelity, seed, threads, conditions, stuck)
+        self._executor = Executor(program, self.arrays, HostGraphs(program.host_graphs, threads))
 
     @cached_property
     def costs(self) -> Costs:

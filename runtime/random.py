@@ -27,6 +27,10 @@ class Purpose(IntEnum):
     STUCK = 1
     WRITE = 2
     READ = 3
+    VARIATION = 4
+    DRIFT = 5
+    RELAXATION = 6
+    ENDURANCE = 7
     ADC = 12
     DAC = 13
     DRIVE = 14

@@ -12,15 +12,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcc.backends.crossbar.generate import generate
+from mcc.ir.diagnostics import MccError
 from mcc.ir.hardware import Target
+from mcc.ir.hardware.validity import conductance_warnings
 from mcc.ir.network import Network, from_text, shape_of
 from mcc.ir.program import Program
 from mcc.passes import PassContext, parse_passes, run_pipeline
 from mcc.runtime.arrays import Fidelity
 from mcc.runtime.costs import costs_of
+from mcc.runtime.devices import NOW, Conditions
+from mcc.runtime.devices.conditions import condition_warnings
+from mcc.runtime.devices.current import currents
 from mcc.runtime.machine import Machine
 from mcc.runtime.report import make_report
 
+AGED = Conditions(seconds=1e6, kelvin=330.0, cycles=10)
+LADDER = np.geomspace(1e-7, 1e-4, 7)
+"""Conductances whose currents are declared, in siemens."""
 PASSES = "canonicalize,quantize{scheme=symmetric},place,tile"
 _HEAD = '<ir_version: 10, opset_import: ["" : 20]> g'
 
@@ -84,11 +92,29 @@ def declared(network: Network, target: Target) -> dict[str, Any]:
     program = program_for(network, target)
     costs = costs_of(program)
     found = found_in(make_report(program, costs))
-    for fidelity in Fidelity:
-        machine = Machine(program, fidelity, seed=5, costs=costs)
+    runs = {f"outputs.{fidelity}": (fidelity, NOW) for fidelity in Fidelity}
+    runs["outputs.aged"] = (Fidelity.DEVICE, AGED)
+    for name, (fidelity, conditions) in runs.items():
+        machine = Machine(program, fidelity, seed=5, costs=costs, conditions=conditions)
         outputs = machine.run({"x": samples(network, 1, seed=8)}).outputs
-        found[f"outputs.{fidelity}"] = {name: it.tobytes() for name, it in outputs.items()}
+        found[name] = {name: it.tobytes() for name, it in outputs.items()}
+    found["warnings"] = warnings_of(target)
+    found["currents"] = currents_of(target)
     return found
+
+
+def warnings_of(target: Target) -> list[str]:
+    """Return what users of a target are warned of."""
+    findings = [*conductance_warnings(target.cell), *condition_warnings(AGED, target.cell)]
+    return [str(item) for item in findings]
+
+
+def currents_of(target: Target) -> bytes | str:
+    """Return the currents of some cells at 0.2 V, or why there are none."""
+    try:
+        return currents(LADDER, 0.2, target.cell.current).tobytes()
+    except MccError as problem:
+        return str(problem)
 
 
 def found_in(report: Mapping[str, Any]) -> dict[str, Any]:

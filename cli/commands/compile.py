@@ -32,6 +32,7 @@ INFIX = "-after-"
 @click.command(short_help="Compile a network for a target.")
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option("--target", default="rram40nm", show_default=True, help="A shipped name or a file.")
+@click.option("--device", help="A device card for its cells: a shipped name or a file.")
 @click.option(
     "-o",
     "--output",
@@ -89,6 +90,7 @@ def command(model: Path, as_json: bool, **options: Any) -> None:
             model,
             **({} if given else _examples(model, arrays)),
             target=options["target"],
+            device=options["device"],
             overrides=pairs("--set", options["overrides"], "--set macro.adc.bits=6"),
             calibration=arrays,
             passes=pipeline,
@@ -113,7 +115,11 @@ def _sources(model: Path, options: Mapping[str, Any]) -> list[Path | None]:
     from mcc.backends.crossbar import targets
     from mcc.frontend.files import files_of
 
-    return [*sorted(files_of(model)), *targets.files(options["target"]), options["calibration"]]
+    return [
+        *sorted(files_of(model)),
+        *targets.files(options["target"], options["device"]),
+        options["calibration"],
+    ]
 
 
 def _dumps(folder: Path | None, names: Sequence[str]) -> list[Path]:

@@ -11,6 +11,7 @@ from mcc.cli.console import (
     engineering,
     json_option,
     make_table,
+    print_diagnostics,
     print_json,
     print_tables,
     progress_bar,
@@ -43,6 +44,16 @@ FIDELITIES = ("exact", "converter", "device")
 @click.option(
     "--threads", type=click.IntRange(1), default=2, show_default=True, help="To compute with."
 )
+@click.option(
+    "--age",
+    type=float,
+    default=0.0,
+    metavar="SECONDS",
+    help="Seconds since programming, at device.  [default: right after]",
+)
+@click.option(
+    "--kelvin", type=float, help="Temperature, at device.  [default: the device's reference]"
+)
 @click.option("--trace", type=click.Path(path_type=Path), help="Write a Chrome trace.")
 @json_option
 def command(
@@ -52,6 +63,8 @@ def command(
     fidelity: str,
     seed: int | None,
     threads: int,
+    age: float,
+    kelvin: float | None,
     trace: Path | None,
     as_json: bool,
 ) -> None:
@@ -69,6 +82,7 @@ def command(
     from mcc.runtime.trace import trace_text
 
     _check_seed(fidelity, seed)
+    _check_conditions(fidelity, age, kelvin)
     if output is not None:
         check_output(output, model, inputs)
     if trace is not None:
@@ -79,10 +93,11 @@ def command(
     feeds = feeds_of(signature, arrays)
     with progress_bar("run") as progress:
         progress("programming")
-        machine = Machine(program, fidelity, seed, threads)
+        machine = Machine(program, fidelity, seed, threads, seconds=age, kelvin=kelvin)
         outputs, run = machine.run_feeds(
             feeds, trace=trace is not None, progress=lambda done: progress(fidelity, done)
         )
+    print_diagnostics(machine.findings)
     if output is not None:
         write_arrays(output, outputs)
     if trace is not None and run.trace is not None:
@@ -99,6 +114,13 @@ def _check_seed(fidelity: str, seed: int | None) -> None:
     if seed is not None and fidelity != "device":
         text = f"at fidelity {fidelity} all chips are the same: --seed {seed} has no effect"
         raise error("usage", text, "add `--fidelity device`, or leave out --seed")
+
+
+def _check_conditions(fidelity: str, age: float, kelvin: float | None) -> None:
+    """Refuse conditions where cells are ideal."""
+    if (age or kelvin is not None) and fidelity != "device":
+        text = f"at fidelity {fidelity} cells are ideal: --age and --kelvin have no effect"
+        raise error("usage", text, "add `--fidelity device`, or leave them out")
 
 
 def _plain(fidelity: str, seed: int | None, outputs: dict[str, Array], run: Run) -> dict[str, Any]:

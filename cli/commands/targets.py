@@ -1,4 +1,4 @@
-"""`mcc targets`: the chips that can be compiled for."""
+"""`mcc targets`: the chips that can be compiled for, and the device cards for their cells."""
 
 from __future__ import annotations
 
@@ -7,7 +7,13 @@ from typing import Any
 
 import click
 
-from mcc.cli.console import json_option, make_table, print_json, print_tables
+from mcc.cli.console import (
+    json_option,
+    make_table,
+    print_diagnostics,
+    print_json,
+    print_tables,
+)
 from mcc.ir.diagnostics import error
 
 
@@ -27,15 +33,22 @@ def command(context: click.Context, as_json: bool) -> None:
 @command.command("list")
 @json_option
 def list_targets(as_json: bool) -> None:
-    """List the shipped targets."""
+    """List the shipped targets and device cards."""
     from mcc.backends.crossbar import targets
 
-    chips = [targets.load(name) for name in targets.names()]
+    chips = [(name, targets.load(name).description) for name in targets.names()]
+    cards = [(name, targets.load_device(name).description) for name in targets.cards()]
     if as_json:
-        print_json([{"name": chip.name, "description": chip.description} for chip in chips])
+        print_json(
+            [
+                {"name": name, "kind": kind, "description": text}
+                for kind, items in (("chip", chips), ("device", cards))
+                for name, text in items
+            ]
+        )
     else:
-        rows = [(chip.name, chip.description) for chip in chips]
-        print_tables(make_table("", ("name", "description"), rows))
+        columns = ("name", "description")
+        print_tables(make_table("", columns, chips), make_table("device cards", columns, cards))
 
 
 @command.command("show")
@@ -43,18 +56,21 @@ def list_targets(as_json: bool) -> None:
 @click.option("--resolved", is_flag=True, help="With what `extends` inherits, and all origins.")
 @json_option
 def show_target(name: str, resolved: bool, as_json: bool) -> None:
-    """Show target NAME, a shipped name or a file, as it was written, or resolved."""
+    """Show target NAME, a shipped name, a device card or a file, as it was written, or resolved."""
     from mcc.backends.crossbar import targets
     from mcc.ir.files import read_file
+    from mcc.ir.hardware import Card
 
-    chip = targets.load(name)
+    is_card = name in targets.cards()
+    chip = targets.load_device(name) if is_card else targets.load(name)
     if as_json:
-        print_json(chip.to_dict() | {"digest": chip.digest()})
+        print_json(chip.to_dict() | ({} if isinstance(chip, Card) else {"digest": chip.digest()}))
     elif resolved:
         print_tables(make_table(chip.description, ("field", ">value", "unit", "kind", "source"),
                                 _quantities(chip)))  # fmt: skip
     else:
-        path = Path(name) if name not in targets.names() else targets.path(name)
+        shipped = is_card or name in targets.names()
+        path = targets.path(name) if shipped else Path(name)
         click.echo(read_file(path).decode(), nl=False)
 
 
@@ -64,8 +80,10 @@ def show_target(name: str, resolved: bool, as_json: bool) -> None:
 def check_target(file: Path, as_json: bool) -> None:
     """Check target FILE; every mistake in it is reported with its line."""
     from mcc.backends.crossbar import targets
+    from mcc.ir.hardware.validity import conductance_warnings
 
     chip = targets.load(file)
+    print_diagnostics(conductance_warnings(chip.cell))
     counts: dict[str, int] = {}
     for quantity in chip.provenance.values():
         counts[str(quantity.kind)] = counts.get(str(quantity.kind), 0) + 1

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mcc.cli.program import load as load
     from mcc.frontend import InputSpec as InputSpec
     from mcc.ir.diagnostics import MccError as MccError
+    from mcc.ir.diagnostics import MccWarning as MccWarning
     from mcc.ir.hardware import Target as Target
     from mcc.runtime.arrays import Fidelity as Fidelity
 
@@ -23,6 +24,7 @@ _HOMES = {
     "InputSpec": "mcc.frontend",
     "Machine": "mcc.cli.machine",
     "MccError": "mcc.ir.diagnostics",
+    "MccWarning": "mcc.ir.diagnostics",
     "Program": "mcc.cli.program",
     "Run": "mcc.cli.machine",
     "Target": "mcc.ir.hardware",

@@ -1,5 +1,15 @@
 """The hardware language: what a target is, how its file is read, how its cells hold weights."""
 
+from mcc.ir.hardware.cards import Card as Card
+from mcc.ir.hardware.cards import load_card as load_card
+from mcc.ir.hardware.device import Current as Current
+from mcc.ir.hardware.device import Drift as Drift
+from mcc.ir.hardware.device import Flicker as Flicker
+from mcc.ir.hardware.device import Relaxation as Relaxation
+from mcc.ir.hardware.device import Temperature as Temperature
+from mcc.ir.hardware.device import Valid as Valid
+from mcc.ir.hardware.device import Variation as Variation
+from mcc.ir.hardware.device import WriteSpread as WriteSpread
 from mcc.ir.hardware.choices import Accumulation as Accumulation
 from mcc.ir.hardware.choices import AdcKind as AdcKind
 from mcc.ir.hardware.choices import Differential as Differential

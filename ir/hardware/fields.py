@@ -75,6 +75,16 @@ def leaves() -> dict[str, Leaf]:
     return {leaf.path: leaf for leaf in found}
 
 
+def parts(prefix: str, cls: type) -> dict[str, type]:
+    """Return the dataclasses inside a section by dotted path, in the order of the schema."""
+    found: dict[str, type] = {}
+    for name, annotation in get_type_hints(cls).items():
+        if dataclasses.is_dataclass(annotation):
+            path = f"{prefix}.{name}"
+            found |= {path: cast(type, annotation), **parts(path, cast(type, annotation))}
+    return found
+
+
 def flatten(section: object, prefix: str) -> dict[str, Value]:
     """Return the leaves of one section (or of a part of it) by dotted path."""
     found: dict[str, Value] = {}

@@ -10,8 +10,8 @@ import inspect
 import sys
 from enum import StrEnum
 
-from mcc.ir.hardware import choices, schema
-from mcc.ir.hardware.fields import SECTIONS, Leaf, leaves
+from mcc.ir.hardware import choices, device, schema
+from mcc.ir.hardware.fields import SECTIONS, Leaf, leaves, parts
 from mcc.ir.hardware.quantities import Kind
 from mcc.ir.hardware.rules import RULES
 from mcc.ir.hardware.units import UNITS
@@ -43,25 +43,30 @@ values leave the cycles as they are. What else a field needs to matter stands in
 
 def manual() -> str:
     """Return the page."""
-    parts = [_INTRODUCTION.replace("KINDS", ", ".join(f"*{kind}*" for kind in Kind))]
+    page = [_INTRODUCTION.replace("KINDS", ", ".join(f"*{kind}*" for kind in Kind))]
     meanings = field_meanings()
     for section in SECTIONS:
-        parts.append(f"## `{section}`\n\n{inspect.getdoc(SECTIONS[section])}\n")
+        page.append(f"## `{section}`\n\n{inspect.getdoc(SECTIONS[section])}\n")
+        nested = parts(section, SECTIONS[section])
+        if nested:
+            lines = [f"- `{path}`: {_one_line(cls)}" for path, cls in nested.items()]
+            page.append("\n".join(lines) + "\n")
         rows = ["| field | unit | meaning |", "|---|---|---|"]
         for leaf in leaves().values():
             if leaf.path.startswith(f"{section}."):
                 rows.append(f"| `{leaf.path}` | {_unit(leaf)} | {_meaning(leaf, meanings)} |")
-        parts.append("\n".join(rows) + "\n")
-    parts.append("## What cannot be combined\n")
+        page.append("\n".join(rows) + "\n")
+    page.append("## What cannot be combined\n")
     sentences = dict.fromkeys(inspect.getdoc(rule.check) for rule in RULES)
-    parts.append("\n".join(f"- {sentence}" for sentence in sentences) + "\n")
-    return "\n".join(parts)
+    page.append("\n".join(f"- {sentence}" for sentence in sentences) + "\n")
+    return "\n".join(page)
 
 
 def field_meanings() -> dict[tuple[str, str], str]:
     """Return the docstring under each field and each choice of the schema, by class and name."""
     found: dict[tuple[str, str], str] = {}
-    classes = [it for part in (choices, schema) for it in ast.parse(inspect.getsource(part)).body]
+    modules = (choices, device, schema)
+    classes = [it for part in modules for it in ast.parse(inspect.getsource(part)).body]
     for cls in classes:
         if not isinstance(cls, ast.ClassDef):
             continue
@@ -70,6 +75,10 @@ def field_meanings() -> dict[tuple[str, str], str]:
             if name and meaning:
                 found[cls.name, name] = meaning
     return found
+
+
+def _one_line(cls: type) -> str:
+    return " ".join((inspect.getdoc(cls) or "").split())
 
 
 def _assigned(statement: ast.stmt) -> str:

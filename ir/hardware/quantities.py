@@ -38,6 +38,22 @@ OperationsPerSecond = Annotated[
     float, Measures(Dimension.OPERATION_RATE), Field(gt=0, allow_inf_nan=False)
 ]
 BytesPerSecond = Annotated[float, Measures(Dimension.BYTE_RATE), Field(gt=0, allow_inf_nan=False)]
+PositiveSiemens = Annotated[
+    float, Measures(Dimension.CONDUCTANCE), Field(gt=0, allow_inf_nan=False)
+]
+SignedSiemens = Annotated[float, Measures(Dimension.CONDUCTANCE), Field(allow_inf_nan=False)]
+PositiveSeconds = Annotated[float, Measures(Dimension.TIME), Field(gt=0, allow_inf_nan=False)]
+Coefficient = Annotated[float, Measures(Dimension.NUMBER), Field(allow_inf_nan=False)]
+Exponent = Annotated[float, Measures(Dimension.NUMBER), Field(ge=0, allow_inf_nan=False)]
+Cells = Annotated[float, Measures(Dimension.CELLS), Field(ge=0, allow_inf_nan=False)]
+Kelvin = Annotated[float, Measures(Dimension.TEMPERATURE), Field(gt=0, allow_inf_nan=False)]
+PerKelvin = Annotated[float, Measures(Dimension.INVERSE_TEMPERATURE), Field(allow_inf_nan=False)]
+Volt = Annotated[float, Measures(Dimension.VOLTAGE), Field(ge=0, allow_inf_nan=False)]
+PerVolt = Annotated[float, Measures(Dimension.INVERSE_VOLTAGE), Field(ge=0, allow_inf_nan=False)]
+AmperePerVolt2 = Annotated[
+    float, Measures(Dimension.QUADRATIC_CONDUCTANCE), Field(allow_inf_nan=False)
+]
+AmperePerVolt3 = Annotated[float, Measures(Dimension.CUBIC_CONDUCTANCE), Field(allow_inf_nan=False)]
 
 
 @final

@@ -15,8 +15,8 @@ from mcc.ir.hardware.quantities import Kind, Quantity
 
 _LARGEST = 2**20
 _DEEPEST = 8
-_TEXTS = ("name", "description", "extends")
-_FORM = "`mcc targets show rram40nm` shows a whole target file"
+_TEXTS = ("name", "description")
+_FORM = "`mcc targets show rram40nm` shows a target file"
 _PARTS = ("value", "unit", "source", "kind")
 
 
@@ -37,11 +37,17 @@ class Document:
 
     path: Path
     texts: dict[str, str] = field(default_factory=dict[str, str])
+    extends: tuple[str, ...] = ()
+    """What the file builds on, the first below all others."""
     lines: dict[str, int] = field(default_factory=dict[str, int])
     entries: dict[str, Entry] = field(default_factory=dict[str, Entry])
     tried: set[str] = field(default_factory=set[str])
     """Leaves that the file gives, well or badly."""
     findings: list[Diagnostic] = field(default_factory=list[Diagnostic])
+
+    def place(self, text: str) -> Location:
+        """Return where the file gives its name, its description or what it extends."""
+        return Location(str(self.path), self.lines[text])
 
     def find(self, code: str, message: str, line: int, help: str = "") -> None:
         """Note something wrong at a line of the file."""
@@ -62,13 +68,29 @@ def read(path: Path) -> Document:
             document.lines[name] = _line(key)
             if not document.texts[name]:
                 document.find("target-invalid", f"`{name}` is not a text", _line(key), _FORM)
+        elif name == "extends":
+            _extends(document, node, _line(key))
         elif name in SECTIONS:
             _walk(document, node, name)
         else:
-            known = [*_TEXTS, *SECTIONS]
+            known = [*_TEXTS, "extends", *SECTIONS]
             message = f"unknown key `{name}`"
             document.find("target-unknown-key", message, _line(key), nearest(name, known))
     return document
+
+
+def _extends(document: Document, node: yaml.Node, line: int) -> None:
+    items = node.value if isinstance(node, yaml.SequenceNode) else [node]
+    names = [item.value for item in items if isinstance(item, yaml.ScalarNode)]
+    if not names or len(names) < len(items) or not all(names):
+        document.find(
+            "target-invalid",
+            "`extends` is neither a name nor a list of names",
+            line,
+            "write `extends: rram40nm`, or `extends: [rram40nm, devices/pcm_joshi]`",
+        )
+        names = []
+    document.extends, document.lines["extends"] = tuple(map(str, names)), line
 
 
 def _compose(path: Path) -> yaml.MappingNode:

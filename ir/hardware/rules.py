@@ -113,6 +113,22 @@ def _stuck(low: float, high: float) -> str | None:
     return f"{low:g} + {high:g}" if low + high > 1 else None
 
 
+def _write_factors(error: float, *factors: float) -> str | None:
+    """A law of the write error must give one somewhere."""
+    largest = error + sum(max(factor, 0) for factor in factors)
+    return "no factor is above 0" if largest <= 0 and any(factors) else None
+
+
+def _bounds(low: float, high: float) -> str | None:
+    """A lower bound cannot be above its upper bound."""
+    return f"{low:g} and {high:g}" if low > high else None
+
+
+def _correlation(cells: float) -> str | None:
+    """Variation is correlated over at most 256 cells."""
+    return f"{cells:g}" if cells > 256 else None
+
+
 def _flip(flip: bool, encoding: str) -> str | None:
     """Columns are flipped only in the offset encoding."""
     return f"the encoding is {encoding}" if flip and encoding != "offset" else None
@@ -168,6 +184,19 @@ def _macros(macros: int) -> str | None:
     return f"{macros}" if macros > 2**12 else None
 
 
+_WRITE_FACTORS = tuple(
+    f"cell.write.{power}_siemens"
+    for power in ("constant", "linear", "quadratic", "cubic", "quartic")
+)
+_BOUNDS = (
+    ("cell.drift.exponent_lowest", "cell.drift.exponent_highest"),
+    ("cell.drift.spread_lowest", "cell.drift.spread_highest"),
+    ("cell.current.low_siemens", "cell.current.high_siemens"),
+    ("cell.valid.low_siemens", "cell.valid.high_siemens"),
+    ("cell.valid.coldest_kelvin", "cell.valid.hottest_kelvin"),
+    ("cell.start_seconds", "cell.valid.latest_seconds"),
+)
+
 RULES: tuple[Rule, ...] = (
     Rule(("macro.active_rows", "macro.rows"), _active_rows),
     Rule(("macro.adc.columns_per_adc", "macro.cols"), _adc_columns),
@@ -201,6 +230,9 @@ RULES: tuple[Rule, ...] = (
     Rule(("cell.bits",), _cell_bits),
     Rule(("cell.g_min_siemens", "cell.g_max_siemens"), _conductances),
     Rule(("cell.stuck_low_fraction", "cell.stuck_high_fraction"), _stuck),
+    Rule(("cell.write_error", *_WRITE_FACTORS), _write_factors),
+    *(Rule(pair, _bounds) for pair in _BOUNDS),
+    Rule(("cell.variation.correlation_cells",), _correlation),
     Rule(("macro.column_flip", "macro.encoding"), _flip),
     Rule(("macro.cols", "macro.encoding"), _pairs),
     Rule(("macro.subtraction", "macro.encoding"), _subtraction),

@@ -22,6 +22,16 @@ from mcc.ir.hardware.choices import (
     RangePolicy,
     Subtraction,
 )
+from mcc.ir.hardware.device import (
+    Current,
+    Drift,
+    Flicker,
+    Relaxation,
+    Temperature,
+    Valid,
+    Variation,
+    WriteSpread,
+)
 from mcc.ir.hardware.quantities import (
     Bits,
     Bytes,
@@ -29,6 +39,7 @@ from mcc.ir.hardware.quantities import (
     BytesPerSecond,
     Count,
     Cycles,
+    Exponent,
     Fraction,
     Hertz,
     Joules,
@@ -36,6 +47,7 @@ from mcc.ir.hardware.quantities import (
     OperationsPerSecond,
     Overlap,
     PositiveCycles,
+    PositiveSeconds,
     Seconds,
     Siemens,
     Steps,
@@ -235,7 +247,10 @@ class Macro:
 @final
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class Cell:
-    """One memristor: its states, and how far reality is from them."""
+    """One memristor: its states, and the laws of how far reality is from them.
+
+    The laws are those of `runtime/devices`. A law whose factors are 0 has no effect.
+    """
 
     bits: Bits
     """Bits per cell; 2**bits states at equal distances in conductance."""
@@ -244,9 +259,15 @@ class Cell:
     g_max_siemens: Siemens
     """Conductance of the highest state."""
     write_error: Fraction
-    """Standard deviation of a written conductance, relative to its target."""
+    """Standard deviation of a written conductance, relative to its target.
+
+    What `write` says of the standard deviation is added to it.
+    """
     read_noise: Fraction
-    """Standard deviation of a cell's conductance from read to read, relative to its value."""
+    """Standard deviation of a cell's conductance from read to read, relative to its value.
+
+    What `flicker` says of the variance is added to its square.
+    """
     stuck_low_fraction: Fraction
     """Fraction of cells that stay at `g_min_siemens` whatever is written."""
     stuck_high_fraction: Fraction
@@ -256,7 +277,25 @@ class Cell:
     write_pulse_seconds: Seconds
     """Duration of one write pulse with its verification."""
     endurance_cycles: Count
-    """Times a cell can be written."""
+    """Times a cell can be written: its characteristic life, by which 63 % of the cells have failed.
+
+    Without a spread of lives (`endurance_shape` 0) no cell fails; the report divides by it.
+    """
+    endurance_shape: Exponent
+    """Shape of the Weibull distribution of lives; failed cells stay at `g_min_siemens`."""
+    start_seconds: PositiveSeconds
+    """Time after programming at which `write` describes the cells; ageing counts from it.
+
+    Earlier reads find the cells as they are then. Matters only where cells age.
+    """
+    write: WriteSpread
+    flicker: Flicker
+    drift: Drift
+    relaxation: Relaxation
+    variation: Variation
+    temperature: Temperature
+    current: Current
+    valid: Valid
 
 
 @final

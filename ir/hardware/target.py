@@ -83,11 +83,16 @@ class Target:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data from which `target_from_dict` makes an equal target."""
-        quantities = {
-            path: [item.value, item.unit, item.kind.value, item.source, item.file, item.line]
-            for path, item in self.provenance.items()
-        }
-        return {"name": self.name, "description": self.description, "quantities": quantities}
+        return plain_target(self.name, self.description, self.provenance)
+
+
+def plain_target(name: str, description: str, provenance: Mapping[str, Quantity]) -> dict[str, Any]:
+    """Return a target, or a part of one, as plain data."""
+    quantities = {
+        path: [item.value, item.unit, item.kind.value, item.source, item.file, item.line]
+        for path, item in provenance.items()
+    }
+    return {"name": name, "description": description, "quantities": quantities}
 
 
 def given(path: str, value: Value, source: str, place: str = "") -> Quantity:

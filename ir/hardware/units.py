@@ -26,6 +26,14 @@ class Dimension(StrEnum):
     AREA = "area"
     OPERATION_RATE = "operation rate"
     BYTE_RATE = "byte rate"
+    NUMBER = "number"
+    CELLS = "cells"
+    VOLTAGE = "voltage"
+    INVERSE_VOLTAGE = "inverse voltage"
+    QUADRATIC_CONDUCTANCE = "current per squared voltage"
+    CUBIC_CONDUCTANCE = "current per cubed voltage"
+    TEMPERATURE = "temperature"
+    INVERSE_TEMPERATURE = "inverse temperature"
 
 
 _PREFIXES = {
@@ -63,7 +71,7 @@ UNITS: dict[Dimension, dict[str, Decimal]] = {
     Dimension.FREQUENCY: _prefixed("Hz", "kMG"),
     Dimension.CONDUCTANCE: _prefixed("S", "pnum"),
     Dimension.TIME: _prefixed("s", "pnum"),
-    Dimension.ENERGY: _prefixed("J", "afpnum"),
+    Dimension.ENERGY: {**_prefixed("J", "afpnum"), "eV": Decimal("1.602176634e-19")},
     Dimension.POWER: _prefixed("W", "pnumk"),
     Dimension.AREA: {
         "m2": Decimal(1),
@@ -77,6 +85,14 @@ UNITS: dict[Dimension, dict[str, Decimal]] = {
         "MB/s": Decimal("1e6"),
         "GB/s": Decimal("1e9"),
     },
+    Dimension.NUMBER: {"1": Decimal(1)},
+    Dimension.CELLS: {"cell": Decimal(1)},
+    Dimension.VOLTAGE: _prefixed("V", "m"),
+    Dimension.INVERSE_VOLTAGE: {"1/V": Decimal(1)},
+    Dimension.QUADRATIC_CONDUCTANCE: _prefixed("A/V2", "num"),
+    Dimension.CUBIC_CONDUCTANCE: _prefixed("A/V3", "num"),
+    Dimension.TEMPERATURE: {"K": Decimal(1)},
+    Dimension.INVERSE_TEMPERATURE: {"1/K": Decimal(1), "percent/K": Decimal("0.01")},
 }
 """Every unit by what it measures, with the exact factor to the first, the natural one."""
 

@@ -17,7 +17,7 @@ from mcc.ir.hardware.units import UNITS, natural_unit
 _NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d{1,2})?")
 _LONGEST = 40
 _NUMBERS = "write a decimal number, such as 6 or 2.5e-6"
-_MANUAL = "`mcc targets show rram40nm` shows every field with its unit"
+_MANUAL = "`mcc targets show rram40nm --resolved` shows every field with its unit"
 
 
 def is_number(text: str) -> bool:

@@ -201,7 +201,12 @@ def test_inspect_lists_the_members(shell: Shell) -> None:
 
 
 def test_targets_are_listed_shown_and_checked(shell: Shell) -> None:
-    assert [item["name"] for item in printed(shell, "targets")] == ["isaac", "rram40nm"]
+    listed = printed(shell, "targets")
+    chips = [item["name"] for item in listed if item["kind"] == "chip"]
+    assert chips == ["isaac", "rram40nm"]
+    assert "devices/pcm_joshi" in [item["name"] for item in listed if item["kind"] == "device"]
+    card = printed(shell, "targets", "show", "devices/pcm_joshi")
+    assert card["quantities"]["cell.write.linear_siemens"][0] == "0.07585724"
     assert shell.refusal("targets", "--json", "list").help == "write `mcc targets list --json`"
     assert shell.succeed("targets", "show", "chip.yaml") == Path("chip.yaml").read_text()
     resolved = printed(shell, "targets", "show", "chip.yaml", "--resolved")

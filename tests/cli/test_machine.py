@@ -57,9 +57,41 @@ def test_numbers_go_in_and_come_out_as_numbers(given: Callable[[torch.Tensor], A
         ({"seed": True}, "seed-invalid"),
         ({"seed": 3}, "at fidelity exact all chips are the same: seed 3 has no effect"),
         ({"fidelity": "converter", "seed": 0}, "option-value"),
+        ({"seconds": 10.0}, "at fidelity exact cells are ideal"),
+        ({"fidelity": "converter", "kelvin": 350.0}, "have no effect"),
+        ({"fidelity": "device", "seconds": -1.0}, "-1.0 s is no time after programming"),
+        ({"fidelity": "device", "kelvin": float("nan")}, "nan K is no temperature"),
+        ({"fidelity": "device", "stuck": {(64, 0): np.zeros((512, 512), np.uint8)}}, "stuck-map"),
+        ({"fidelity": "device", "stuck": {(0, 0): np.zeros((4, 4), np.uint8)}}, "stuck-map"),
     ],
 )
 def test_machines_that_there_are_not(options: dict[str, Any], said: str) -> None:
     program = mcc.compile(nn.Linear(8, 4), torch.randn(2, 8), calibration=torch.randn(4, 8))
     with pytest.raises(mcc.MccError, match=said):
         mcc.Machine(program, **options)
+
+
+def test_machines_are_read_when_and_how_warm_the_user_says() -> None:
+    manual_seed(0)
+    data = torch.randn(8, 8)
+    program = mcc.compile(nn.Linear(8, 4), data[:1], device="pcm_aihwkit", calibration=data)
+    assert program.target.name == "rram40nm+pcm_aihwkit"
+    fresh = mcc.Machine(program, "device")(data)
+    aged = mcc.Machine(program, "device", seconds=1e6)(data)
+    assert not torch.equal(fresh, aged)
+    with pytest.warns(mcc.MccWarning, match="380 K is outside of 300 K to 300 K"):
+        warm = mcc.Machine(program, "device", seconds=1e6, kelvin=380.0)
+    assert [item.code for item in warm.findings] == ["device-range"]
+
+
+def test_measured_maps_of_stuck_cells_are_read_back() -> None:
+    manual_seed(0)
+    data = torch.randn(8, 8)
+    program = mcc.compile(nn.Linear(8, 4), data[:1], calibration=data)
+    image = program.artifact.program.images[0]
+    table = np.random.default_rng(0).choice(3, image.cells.shape).astype(np.uint8)
+    machine = mcc.Machine(program, "device", stuck={(image.core, image.macro): table})
+    assert np.array_equal(machine.stuck_map(image.core, image.macro), table)
+    assert not torch.equal(machine(data), mcc.Machine(program, "device")(data))
+    with pytest.raises(mcc.MccError, match="nothing is programmed into macro 15 of core 63"):
+        machine.stuck_map(63, 15)

@@ -48,7 +48,7 @@ def test_a_right_target_serves_every_command(shell: Shell, command: list[str]) -
             f"  g_min_siemens: {{value: -1, unit: uS, {ORIGIN}}}",
             "target-invalid",
             "must be greater than or equal to 0 S: `-1 uS`",
-            "`mcc targets show rram40nm`",
+            "`mcc targets show rram40nm --resolved`",
         ),
         (
             f"  g_min_siemens: {{value: 29, unit: uS, {ORIGIN}}}",

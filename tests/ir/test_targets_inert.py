@@ -14,13 +14,67 @@ from mcc.ir.hardware import Target
 from mcc.ir.hardware.fields import Leaf, Value, leaves
 from mcc.ir.network import Network
 from mcc.runtime.arrays import Fidelity
-from tests.small_pipeline import PASSES, declared, found_in, residual, samples, wide
+from tests.small_pipeline import (
+    PASSES,
+    currents_of,
+    declared,
+    found_in,
+    residual,
+    samples,
+    warnings_of,
+    wide,
+)
 
 Context = tuple[tuple[str, Value], ...]
+
+FLICKER: Context = (
+    ("cell.flicker.fraction", 0.1),
+    ("cell.flicker.exponent", 0.5),
+    ("cell.flicker.limit", 0.3),
+    ("cell.flicker.reference_siemens", 2e-5),
+)
+DRIFT: Context = (
+    ("cell.drift.reference_siemens", 2e-5),
+    ("cell.drift.exponent_slope", -0.02),
+    ("cell.drift.exponent_intercept", 0.05),
+    ("cell.drift.exponent_lowest", 0.04),
+    ("cell.drift.exponent_highest", 0.06),
+    ("cell.drift.spread_slope", -0.02),
+    ("cell.drift.spread_intercept", 0.04),
+    ("cell.drift.spread_lowest", 0.025),
+    ("cell.drift.spread_highest", 0.05),
+)
+COLD: Context = (("cell.valid.coldest_kelvin", 200.0), ("cell.valid.hottest_kelvin", 320.0))
+WARM: Context = (("cell.valid.coldest_kelvin", 340.0), ("cell.valid.hottest_kelvin", 600.0))
+CUBE: Context = (("cell.current.cube_0_ampere_per_volt3", 1e-4),)
+DEVICE_CONTEXTS: dict[str, Context] = {
+    "start_seconds": (*DRIFT, ("cell.valid.latest_seconds", 1e9)),
+    "write.reference_siemens": (("cell.write.linear_siemens", 1e-6),),
+    **{
+        f"flicker.{name}": FLICKER
+        for name in ("fraction", "exponent", "limit", "reference_siemens")
+    },
+    "flicker.read_seconds": FLICKER,
+    **{path.removeprefix("cell."): DRIFT for path, _ in DRIFT},
+    "variation.correlation_cells": (("cell.variation.fraction", 0.2),),
+    "temperature.reference_kelvin": (("cell.temperature.coefficient_per_kelvin", 1e-3),),
+    "temperature.activation_joules": DRIFT,
+    "current.low_siemens": (*CUBE, ("cell.current.low_siemens", 1e-6)),
+    "current.high_siemens": (*CUBE, ("cell.current.high_siemens", 1e-5)),
+    "current.limit_volt": (("cell.current.limit_volt", 0.1),),
+    "valid.low_siemens": (("cell.valid.low_siemens", 1e-3),),
+    "valid.high_siemens": (("cell.valid.high_siemens", 1e-6),),
+    "valid.coldest_kelvin": WARM,
+    "valid.hottest_kelvin": COLD,
+    "valid.latest_seconds": (("cell.valid.latest_seconds", 1e4),),
+}
+"""The laws of cells, each with what it needs: a factor that is not 0, and conditions beyond the
+range that it warns of."""
 
 CONTEXTS: dict[str, Context] = {
     "macro.adc.kind": (("macro.adc.kind", "sar"), ("macro.adc.mismatch", 0.1)),
     "macro.adc.mismatch": (("macro.adc.kind", "sar"),),
+    **{f"cell.{path}": context for path, context in DEVICE_CONTEXTS.items()},
     "macro.adc.range": (("macro.adc.bits", 5),),
     "macro.column_flip": (("macro.encoding", "offset"),),
     "macro.differential": (("macro.column_flip", False), ("macro.encoding", "differential")),
@@ -113,6 +167,10 @@ def test_the_driver_declares_the_same(name: str) -> None:
         seed = 5 if fidelity is Fidelity.DEVICE else None
         outputs = mcc.Machine(program, fidelity, seed)(samples(residual(), 1, seed=8)[0])
         found[f"outputs.{fidelity}"] = {"y": outputs.tobytes()}
+    with pytest.warns(mcc.MccWarning, match="outside of"):
+        aged = mcc.Machine(program, "device", 5, seconds=1e6, kelvin=330.0, cycles=10)
+    found["outputs.aged"] = {"y": aged(samples(residual(), 1, seed=8)[0]).tobytes()}
+    found["warnings"], found["currents"] = warnings_of(target), currents_of(target)
     named = ("report.operators", "report.sizes.host_graph_bytes")  # capture names the nodes
     assert {**found, **{key: short[key] for key in named}} == short
 
@@ -126,4 +184,5 @@ def test_fields_move_what_they_mean() -> None:
         assert moved("rram40nm", path) == ["outputs.device"]
     for path in ("macro.settle_cycles", "energy.adc_conversion_joules", "area.adc_metre2"):
         assert not any(key.startswith("outputs") for key in moved("isaac", path))
-    assert moved("rram40nm", "macro.input_form") == ["outputs.device"]
+    assert moved("rram40nm", "macro.input_form") == ["outputs.device", "outputs.aged"]
+    assert moved("rram40nm", "cell.relaxation.diffusion_siemens") == ["outputs.aged"]

@@ -9,11 +9,14 @@ import pytest
 from numpy.typing import NDArray
 
 from mcc.backends.crossbar import targets
+from mcc.ir.diagnostics import MccError
 from mcc.ir.hardware import Target
 from mcc.ir.hardware.conversion import code_range
 from mcc.ir.program import Tile
 from mcc.runtime.analog import AnalogTile, digits_and_variances
 from mcc.runtime.devices import target_siemens, unit_siemens
+from mcc.runtime.analog import AnalogTile, digits_and_variances, significant
+from mcc.runtime.devices import Read, target_siemens, unit_siemens
 from mcc.runtime.reads import Reads
 
 ROWS, COLS, READS, NOISE = 24, 2, 20_000, 0.1
@@ -59,8 +62,13 @@ def conductances_of(target: Target) -> NDArray[np.float64]:
     return np.random.default_rng(5).uniform(low, high, (ROWS, columns))
 
 
+def cells_of(target: Target) -> Read:
+    conductances = conductances_of(target)
+    return Read(conductances, target.cell.read_noise * conductances)
+
+
 def read_often(target: Target, codes: NDArray[Any]) -> NDArray[np.int32]:
-    tile = AnalogTile(tile_of(target), target, conductances_of(target))
+    tile = AnalogTile(tile_of(target), target, cells_of(target))
     reads = Reads(seed=3, place=1, event=0, sample=0, positions=READS, threads=2)
     return tile.multiply(np.tile(codes, (READS, 1)), reads)
 
@@ -132,7 +140,7 @@ def test_undriven_rows_add_neither_current_nor_noise() -> None:
 
 def test_threads_do_not_change_a_bit() -> None:
     target = target_of("differential")
-    tile = AnalogTile(tile_of(target), target, conductances_of(target))
+    tile = AnalogTile(tile_of(target), target, cells_of(target))
     codes = np.random.default_rng(1).integers(-4, 4, (300, ROWS)).astype(np.int8)
     results = [
         tile.multiply(codes, Reads(3, 1, 0, 0, positions=100, threads=threads))
@@ -147,6 +155,18 @@ def test_ideal_cells_are_whole_digits(encoding: str) -> None:
     target = target_of(encoding)
     states = np.random.default_rng(0).integers(0, 16, (ROWS, 4))
     ideal = target_siemens(states.astype(np.uint8), target.cell)
-    digits, _ = digits_and_variances(ideal, target)
+    digits, variances = digits_and_variances(Read(ideal, None), target)
     whole = states[:, 0::2] - states[:, 1::2] if encoding == "differential" else states
     assert np.abs(digits - whole).max() < 2.0**-19
+    assert np.array_equal(digits, whole)
+    assert variances is None
+
+
+@pytest.mark.parametrize("wrong", [-1e-9, float("nan"), float("inf")])
+def test_impossible_conductances_are_refused(wrong: float) -> None:
+    target = target_of("offset")
+    conductances = conductances_of(target)
+    conductances[3, 1] = wrong
+    with pytest.raises(MccError, match=r"cell \(3, 1\)") as caught:
+        AnalogTile(tile_of(target), target, Read(conductances, None))
+    assert caught.value.diagnostics[0].code == "conductance"

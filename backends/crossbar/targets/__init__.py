@@ -1,4 +1,4 @@
-"""The shipped targets: one YAML file is one chip."""
+"""The shipped targets: one YAML file is one chip, one in `devices` a device card for chips."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mcc.ir.diagnostics import error, nearest
-from mcc.ir.hardware import Target, files_of, load_target
+from mcc.ir.hardware import Card, Target, files_of, load_card, load_target
 
 FOLDER = Path(__file__).parent
+DEVICES = "devices"
 
 
 def names() -> list[str]:
@@ -16,36 +17,74 @@ def names() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 
+def cards() -> list[str]:
+    """Return the names of the shipped device cards, as `extends` takes them: `devices/NAME`."""
+    return sorted(f"{DEVICES}/{path.stem}" for path in (FOLDER / DEVICES).glob("*.yaml"))
+
+
 def path(name: str) -> Path:
-    """Return the file of a shipped target.
+    """Return the file of a shipped target or device card.
 
     Raises:
         MccError: There is no target of this name.
     """
-    if name not in names():
+    if name not in [*names(), *cards()]:
         raise error("target-unknown", f"no target is named `{name}`", nearest(name, names()))
     return FOLDER / f"{name}.yaml"
 
 
-def load(name_or_path: str | Path, overrides: Mapping[str, str] | None = None) -> Target:
+def load(
+    name_or_path: str | Path,
+    overrides: Mapping[str, str] | None = None,
+    device: str | Path | None = None,
+) -> Target:
     """Load a shipped target by name, or a file; a file may extend a shipped target by name.
+
+    Args:
+        name_or_path: The target.
+        overrides: New values by dotted path, as text.
+        device: A device card that replaces its cell, by name (`pcm_joshi`) or as a file.
 
     Raises:
         MccError: Nothing is found there, or the target is wrong.
     """
-    return load_target(_place(name_or_path), overrides, library=(FOLDER,))
+    card = None if device is None else _card_place(device)
+    return load_target(_place(name_or_path), overrides, library=(FOLDER,), device=card)
 
 
-def files(name_or_path: str | Path) -> list[Path]:
-    """Return the file of a target and those that it extends.
+def load_device(name_or_path: str | Path) -> Card:
+    """Load a device card by name (`pcm_joshi`) or from a file.
+
+    Raises:
+        MccError: Nothing is found there, or the card is wrong.
+    """
+    return load_card(_card_place(name_or_path), library=(FOLDER,))
+
+
+def files(name_or_path: str | Path, device: str | Path | None = None) -> list[Path]:
+    """Return the file of a target and those that it extends, and those of a device card.
 
     Raises:
         MccError: Nothing is found there.
     """
-    return files_of(_place(name_or_path), library=(FOLDER,))
+    card = None if device is None else _card_place(device)
+    return files_of(_place(name_or_path), library=(FOLDER,), device=card)
+
+
+def _card_place(name_or_path: str | Path) -> Path:
+    text = str(name_or_path)
+    full = text if text in cards() else f"{DEVICES}/{text}"
+    if full in cards():
+        return path(full)
+    if isinstance(name_or_path, Path) or "/" in text or text.endswith((".yaml", ".yml")):
+        return Path(text)
+    known = [name.partition("/")[2] for name in cards()]
+    raise error("target-unknown", f"no device card is named `{text}`", nearest(text, known))
 
 
 def _place(name_or_path: str | Path) -> Path:
     text = str(name_or_path)
+    if text in cards():
+        return path(text)
     is_file = isinstance(name_or_path, Path) or "/" in text or text.endswith((".yaml", ".yml"))
     return Path(text) if is_file else path(text)
