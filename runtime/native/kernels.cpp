@@ -8,6 +8,7 @@ void bind_bit_planes(nb::module_& module);
 void bind_clock(nb::module_& module);
 void bind_integers(nb::module_& module);
 void bind_levels(nb::module_& module);
+void bind_wires(nb::module_& module);
 
 NB_MODULE(_kernels, module) {
   module.doc() = "Native kernels of the runtime.";
@@ -16,4 +17,5 @@ NB_MODULE(_kernels, module) {
   bind_clock(module);
   bind_integers(module);
   bind_levels(module);
+  bind_wires(module);
 }
