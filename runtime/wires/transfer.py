@@ -13,6 +13,8 @@ between large wires keep their digits.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,7 +25,7 @@ from mcc.runtime.wires.ideal import ideal_transfer
 
 Ports = NDArray[np.intp]
 
-LEAF = 16
+LEAF = 32
 """Most cells of a side of the blocks that the native code reduces."""
 
 CHUNK = 2**16
@@ -72,13 +74,15 @@ def _side(cells: int) -> tuple[int, int]:
 
 
 def _merged(cells: Floats, wires: Wires, ends: Ends, threads: int) -> Floats:
-    found = np.empty_like(cells)
     step = max(1, CHUNK // cells[0].size)
-    for first in range(0, len(cells), step):
-        part = slice(first, first + step)
+    parts = [slice(first, first + step) for first in range(0, len(cells), step)]
+
+    def merged(part: slice) -> Floats:
         own = Ends(ends.driver_ohm[part], ends.sense_ohm[part])
-        found[part] = _merged_stack(cells[part], wires, own, threads)
-    return found
+        return _merged_stack(cells[part], wires, own, 1 if len(parts) > 1 else threads)
+
+    with ThreadPoolExecutor(min(threads, len(parts))) as pool:
+        return np.concatenate(list(pool.map(merged, parts)))
 
 
 def _merged_stack(cells: Floats, wires: Wires, ends: Ends, threads: int) -> Floats:
