@@ -35,7 +35,7 @@ class Run:
 class Machine:
     """A chip instance with its host.
 
-    At `device`, every sample that a machine runs meets read noise of its own; a new machine of the
+    At `device` and `wire`, every sample that a machine runs meets read noise of its own; a new machine of the
     same seed gives the same numbers in the same order.
     """
 
@@ -50,8 +50,8 @@ class Machine:
 
         Args:
             program: What to run.
-            fidelity: `exact`, `converter` or `device`.
-            seed: The chip instance, at `device`; 0 if None. All chips are the same elsewhere.
+            fidelity: `exact`, `converter`, `device` or `wire`.
+            seed: The chip instance, at `device` and `wire`; 0 if None. All chips are the same elsewhere.
             threads: Threads to compute with; the results do not depend on it.
 
         Raises:
@@ -105,13 +105,11 @@ class Machine:
 def _check(fidelity: object, seed: object, threads: object) -> None:
     if fidelity not in list(Fidelity):
         help = nearest(str(fidelity), Fidelity)
-        if fidelity == "wire":
-            help = f"this version has no resistance of wires; {help}"
         raise error("option-value", f"there is no fidelity `{fidelity}`", help)
     if seed is not None:
         check_seed(seed)
-        if fidelity != Fidelity.DEVICE:
+        if not Fidelity(str(fidelity)).real_cells:
             text = f"at fidelity {fidelity} all chips are the same: seed {seed} has no effect"
-            raise error("option-value", text, 'give `fidelity="device"`, or no seed')
+            raise error("option-value", text, 'give `fidelity="device"` or "wire", or no seed')
     if not isinstance(threads, int) or isinstance(threads, bool) or threads < 1:
         raise error("option-value", f"threads is {threads!r}", "use a whole number from 1")

@@ -33,12 +33,25 @@ from mcc.runtime.reads import Reads, drive_arguments, without_offset
 class AnalogTile:
     """One tile in the cells of a programmed macro."""
 
-    def __init__(self, tile: Tile, target: Target, conductances: NDArray[np.float64]) -> None:
-        """Take the conductances (rows, physical columns) of the cells of the tile, in siemens."""
+    def __init__(
+        self,
+        tile: Tile,
+        target: Target,
+        conductances: NDArray[np.float64],
+        deviations: NDArray[np.float64] | None = None,
+    ) -> None:
+        """Take the cells of a tile.
+
+        Args:
+            tile: The block of weights.
+            target: The chip.
+            conductances: Of the cells (rows, physical columns), in siemens.
+            deviations: Standard deviation of a read of each; `read_noise` times it if None.
+        """
         self._tile, self._macro = tile, target.macro
         self._drive = drive_arguments(tile, target.macro)
         self._low, self._high = code_range(target.macro)
-        weights, variances = digits_and_variances(conductances, target)
+        weights, variances = digits_and_variances(conductances, target, deviations)
         noisy = target.cell.read_noise > 0
         flipped = tile.flipped(row_groups(target.macro, tile.rows), conductances.shape[1])
         self._packed = _kernels.pack_analog(
@@ -70,7 +83,9 @@ class AnalogTile:
 
 
 def digits_and_variances(
-    conductances: NDArray[np.float64], target: Target
+    conductances: NDArray[np.float64],
+    target: Target,
+    deviations: NDArray[np.float64] | None = None,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return the weight and the variance of a read of each analog sum's cells (rows, sums).
 
@@ -78,7 +93,10 @@ def digits_and_variances(
     """
     unit = unit_siemens(target.cell)
     currents = conductances / unit
-    variances = np.square(target.cell.read_noise * currents)
+    if deviations is None:
+        variances = np.square(target.cell.read_noise * currents)
+    else:
+        variances = np.square(deviations / unit)
     if target.macro.encoding is Encoding.DIFFERENTIAL:
         digits = currents[:, 0::2] - currents[:, 1::2]
         variances = variances[:, 0::2] + variances[:, 1::2]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Protocol, final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mcc.ir.hardware import Target
+from mcc.ir.hardware import Feed, Target
 from mcc.ir.hardware.encoding import physical_columns
 from mcc.ir.program.tables import Image, Tile
 from mcc.runtime.analog import AnalogTile
@@ -19,6 +19,8 @@ from mcc.runtime.devices import written_siemens
 from mcc.runtime.digital import ExactTile
 from mcc.runtime.random import MacroPlace, Purpose, check_seed
 from mcc.runtime.reads import Reads
+from mcc.runtime.wires.effective import WiredCells, driven_groups
+from mcc.runtime.wires.tile import GatedTile
 
 
 @final
@@ -31,6 +33,13 @@ class Fidelity(StrEnum):
     """Converters have their bits."""
     DEVICE = "device"
     """Cells have write errors and read noise, and some are stuck."""
+    WIRE = "wire"
+    """Lines, drivers and switches have resistance, so that no cell sees the whole voltage."""
+
+    @property
+    def real_cells(self) -> bool:
+        """Whether cells are those of one chip, drawn from its seed."""
+        return self in (Fidelity.DEVICE, Fidelity.WIRE)
 
 
 class Programmed(Protocol):
@@ -68,7 +77,7 @@ class ProgrammedArrays:
         self._written: dict[tuple[int, int], int] = {}
         self._writes: dict[tuple[int, int], int] = {}
         self._first: dict[tuple[int, int], int] = {}
-        self._ready: dict[int, AnalogTile | ConverterTile | ExactTile] = {}
+        self._ready: dict[int, AnalogTile | GatedTile | ConverterTile | ExactTile] = {}
         self._events: dict[tuple[int, int], int] = {}
         self._first_sample = 0
         self._tiles_of: dict[int, list[int]] = {}
@@ -141,7 +150,9 @@ class ProgrammedArrays:
         assert found == image, f"tile {wanted} is read while image {image} is in its macro"
         tiles = [(index, self._tiles[index]) for index in self._tiles_of[image]]
         cells = self._images[image].cells
-        if self._fidelity is Fidelity.DEVICE:
+        if self._fidelity is Fidelity.WIRE:
+            self._prepare_wired(image, dict(tiles))
+        elif self._fidelity is Fidelity.DEVICE:
             conductances = self._siemens(image)
             for index, tile in tiles:
                 part = self._part(conductances, tile)
@@ -150,6 +161,22 @@ class ProgrammedArrays:
             kind = ConverterTile if self._fidelity is Fidelity.CONVERTER else ExactTile
             for index, tile in tiles:
                 self._ready[index] = kind(tile, self._target, self._part(cells, tile))
+
+    def _prepare_wired(self, image: int, tiles: Mapping[int, Tile]) -> None:
+        """Make ready the tiles of an image in a macro whose lines have resistance."""
+        conductances = self._siemens(image)
+        deviations = self._target.cell.read_noise * conductances
+        if self._target.wires.feed is Feed.SOURCE_LINE:
+            for index, tile in tiles.items():
+                parts = self._part(conductances, tile), self._part(deviations, tile)
+                self._ready[index] = GatedTile(tile, self._target, *parts)
+            return
+        groups = {group for tile in tiles.values() for group in driven_groups(tile, self._target)}
+        cells = WiredCells(conductances, deviations, self._target, groups, self._threads)
+        for index, tile in tiles.items():
+            read = cells.of(driven_groups(tile, self._target))
+            parts = (self._columns(table, tile) for table in read)
+            self._ready[index] = AnalogTile(tile, self._target, *parts)
 
     def _siemens(self, index: int) -> NDArray[np.float64]:
         """Return the conductances of the macro that an image was written into."""
@@ -160,6 +187,9 @@ class ProgrammedArrays:
 
     def _part(self, table: NDArray[Any], tile: Tile) -> NDArray[Any]:
         """Return the part of a table of the cells of a macro that a tile occupies."""
+        return self._columns(table[tile.row : tile.row + tile.rows], tile)
+
+    def _columns(self, table: NDArray[Any], tile: Tile) -> NDArray[Any]:
+        """Return the columns of a table of all columns of a macro that a tile occupies."""
         width = physical_columns(self._target.macro, self._target.cell, tile.weight_bits)
-        columns = slice(tile.col, tile.col + tile.cols * width)
-        return table[tile.row : tile.row + tile.rows, columns]
+        return table[:, tile.col : tile.col + tile.cols * width]

@@ -22,6 +22,9 @@ CONTEXTS: dict[str, Context] = {
     "macro.adc.range": (("macro.adc.bits", 5),),
     "macro.column_flip": (("macro.encoding", "offset"),),
     "macro.encoding": (("macro.column_flip", False),),
+    "wires.idle_rows": (("wires.selector", "none"),),
+    "wires.interleaved": (("macro.encoding", "differential"), ("macro.column_flip", False)),
+    "wires.source_ohm": (("wires.feed", "source_line"),),
     "core.queue_depth": (
         ("chip.mesh_rows", 1),
         ("chip.mesh_cols", 1),
@@ -30,7 +33,7 @@ CONTEXTS: dict[str, Context] = {
     ),
 }
 """What a field needs to matter: converters too coarse for every sum, columns that can flip, tiles
-that wait for the same macro."""
+that wait for the same macro, rows that stay connected, pairs, lines that carry current."""
 
 NETWORKS: dict[str, Callable[[], Network]] = {"core.queue_depth": wide}
 """Networks other than the residual one, for the same reason."""
@@ -101,7 +104,7 @@ def test_the_driver_declares_the_same(name: str) -> None:
     program = mcc.compile(residual(), target=target, calibration=calibration, passes=PASSES)
     found = found_in(program.report())
     for fidelity in Fidelity:
-        seed = 5 if fidelity is Fidelity.DEVICE else None
+        seed = 5 if fidelity.real_cells else None
         outputs = mcc.Machine(program, fidelity, seed)(samples(residual(), 1, seed=8)[0])
         found[f"outputs.{fidelity}"] = {"y": outputs.tobytes()}
     named = ("report.operators", "report.sizes.host_graph_bytes")  # capture names the nodes
@@ -111,7 +114,9 @@ def test_the_driver_declares_the_same(name: str) -> None:
 def test_fields_move_what_they_mean() -> None:
     """Some that would be bugs elsewhere: physics must not change time, nor prices the numbers."""
     for path in ("cell.read_noise", "cell.write_error", "cell.stuck_low_fraction"):
-        assert moved("rram40nm", path) == ["outputs.device"]
+        assert moved("rram40nm", path) == ["outputs.device", "outputs.wire"]
     for path in ("macro.settle_cycles", "energy.adc_conversion_joules", "area.adc_metre2"):
         assert not any(key.startswith("outputs") for key in moved("isaac", path))
-    assert moved("rram40nm", "macro.input_form") == ["outputs.device"]
+    assert moved("rram40nm", "macro.input_form") == ["outputs.device", "outputs.wire"]
+    for path in ("wires.bit_ohm", "wires.switch_ohm"):
+        assert moved("isaac", path) == ["outputs.wire"]
