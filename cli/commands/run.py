@@ -39,7 +39,9 @@ _WITH_CHIPS = ("device", "wire")
     help="How much of the physics to include.",
 )
 @click.option(
-    "--seed", type=click.IntRange(0, 2**64 - 1), help="Which chip, at device and wire.  [default: 0]"
+    "--seed",
+    type=click.IntRange(0, 2**64 - 1),
+    help="Which chip, at device and wire.  [default: 0]",
 )
 @click.option(
     "--threads", type=click.IntRange(1), default=2, show_default=True, help="To compute with."

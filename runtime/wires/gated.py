@@ -77,9 +77,7 @@ def gated_currents(conductances: Floats, wires: SourceWires, read_volt: float) -
     return admitted * read_volt / (1 + feed * admitted)
 
 
-def gated_nodes(
-    slopes: Floats, currents: Floats, wires: SourceWires, read_volt: float
-) -> Nodes:
+def gated_nodes(slopes: Floats, currents: Floats, wires: SourceWires, read_volt: float) -> Nodes:
     """Return all voltages where branches carry `slopes * volts + currents`.
 
     Below each row the ladder is known by what it does: with `v` the voltage of the source node and

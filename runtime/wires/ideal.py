@@ -64,4 +64,3 @@ def _ladder(column: Floats, bit_ohm: float, sense: float) -> tuple[Floats, Float
         grounded = column * inverse[:, -1] * ground
     np.fill_diagonal(between, 0)
     return grounded, between
-

@@ -68,7 +68,9 @@ class Network:
             raise invalid(f"sources of shape {given.shape} do not drive the rows", help)
         return np.where(self.floating, 0.0, given)
 
-    def response(self, cells: Floats, into_rows: Floats, into_cols: Floats, amperes: float) -> Nodes:
+    def response(
+        self, cells: Floats, into_rows: Floats, into_cols: Floats, amperes: float
+    ) -> Nodes:
         """Return the voltages that currents into the nodes cause while all sources are at 0 V.
 
         Args:

@@ -80,9 +80,7 @@ class GatedTile:
             values = np.where(self._flipped[group], full - values, values)
         return values
 
-    def _sums(
-        self, opened: NDArray[np.bool_], group: int, rows: slice
-    ) -> tuple[Floats, Floats]:
+    def _sums(self, opened: NDArray[np.bool_], group: int, rows: slice) -> tuple[Floats, Floats]:
         """Return the analog sums (inputs, sums) and their variances, in units of one digit."""
         first, end = driven_groups(self._tile, self._target)[group]
         wires, below = self._target.wires, self._macro.rows - end

@@ -198,7 +198,9 @@ def _without_far_ends(block: Floats, high: int, wide: int) -> Floats:
     return _without_diagonal(found + _ordered(block, near))
 
 
-def _grounded(root: Floats, high: int, floating: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Floats:
+def _grounded(
+    root: Floats, high: int, floating: np.ndarray[tuple[int], np.dtype[np.bool_]]
+) -> Floats:
     """Return the conductances from rows to columns, floating rows eliminated."""
     if not floating.any():
         return root[:high, high:]

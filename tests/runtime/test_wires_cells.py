@@ -151,7 +151,9 @@ def test_source_wires_are_checked() -> None:
     with pytest.raises(MccError, match="negative or not finite"):
         gated_currents(-cells_of(), SourceWires(1.0, 1.0), READ_VOLT)
     with pytest.raises(MccError, match="wires-invalid"):
-        solve_gated(Passive(Polynomial(cells_of())), np.ones((20, 12), bool), SourceWires(1, 1), np.nan)
+        solve_gated(
+            Passive(Polynomial(cells_of())), np.ones((20, 12), bool), SourceWires(1, 1), np.nan
+        )
 
 
 def test_laws_without_a_netlist_are_refused() -> None:
