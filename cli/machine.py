@@ -35,8 +35,8 @@ class Run:
 class Machine:
     """A chip instance with its host.
 
-    At `device` and `wire`, every sample that a machine runs meets read noise of its own; a new machine of the
-    same seed gives the same numbers in the same order.
+    At `device` and `wire`, every sample that a machine runs meets read noise of its own; a new
+    machine of the same seed gives the same numbers in the same order.
     """
 
     def __init__(
@@ -51,7 +51,8 @@ class Machine:
         Args:
             program: What to run.
             fidelity: `exact`, `converter`, `device` or `wire`.
-            seed: The chip instance, at `device` and `wire`; 0 if None. All chips are the same elsewhere.
+            seed: The chip instance, at `device` and `wire`; 0 if None. Elsewhere all chips are the
+                same.
             threads: Threads to compute with; the results do not depend on it.
 
         Raises:

@@ -1,9 +1,9 @@
 """The circuit of a crossbar whose wires have resistance.
 
 Row `i` is a word line: a source of `volts[i]` behind `driver_ohm[i]`, then one segment of
-`word_ohm` before each cell. Column `j` is a bit line: one segment of `bit_ohm` after each cell, then
-`sense_ohm[j]` into a virtual ground. Row 0 is farthest from the virtual grounds, column 0 nearest
-to the sources. A cell joins the node of its row to the node of its column.
+`word_ohm` before each cell. Column `j` is a bit line: one segment of `bit_ohm` after each cell,
+then `sense_ohm[j]` into a virtual ground. Row 0 is farthest from the virtual grounds, column 0
+nearest to the sources. A cell joins the node of its row to the node of its column.
 
     volts[i] --driver-- word -- o -- word -- o ...       (row nodes)
                                 |cell        |cell
@@ -53,7 +53,7 @@ class Wires:
 @final
 @dataclass(frozen=True)
 class Ends:
-    """The resistances of drivers and senses of a stack of arrays: (arrays, rows), (arrays, cols)."""
+    """The resistances of drivers (arrays, rows) and senses (arrays, cols) of a stack of arrays."""
 
     driver_ohm: Floats
     sense_ohm: Floats

@@ -56,13 +56,15 @@ class Trimmed:
 
     lowest: float
     """What a cell of the lowest state is through its switch, in siemens."""
+    factor: float
+    """By what converters multiply a difference of effective conductances."""
 
     def __init__(self, target: Target) -> None:
         """Read the ends of the scale off the target."""
         low, high = target.cell.g_min_siemens, target.cell.g_max_siemens
         ends, _ = through_switches(np.array([low, high]), target.wires)
         self._low, self.lowest = low, float(ends[0])
-        self._factor = (high - low) / float(ends[1] - ends[0])
+        self.factor = (high - low) / float(ends[1] - ends[0])
 
     def conductances(self, seen: Floats) -> Floats:
         """Return the conductances for which converters take effective ones."""
@@ -70,7 +72,7 @@ class Trimmed:
 
     def changes(self, seen: Floats) -> Floats:
         """Return the differences for which converters take those of effective ones."""
-        return self._factor * seen
+        return self.factor * seen
 
 
 @final

@@ -34,12 +34,13 @@ def _ideal_rows(cells: Floats, bit_ohm: float, driver: Floats, sense: Floats) ->
     held = np.stack([grounded for grounded, _ in ladders], axis=1)
     if not driver.any():
         return held
-    between = np.sum([between for _, between in ladders], axis=0)
+    between = np.stack([between for _, between in ladders]).sum(axis=0)
     driven = np.isfinite(driver)
     weight = np.where(driven, driver, 1.0)
     system = -between * weight[:, None]
     np.fill_diagonal(system, (held.sum(axis=1) + between.sum(axis=1)) * weight + driven)
-    return np.linalg.solve(system.T, held) * driven[:, None]
+    found: Floats = np.linalg.solve(system.T, held) * driven[:, None]
+    return found
 
 
 def _ladder(column: Floats, bit_ohm: float, sense: float) -> tuple[Floats, Floats]:

@@ -93,7 +93,7 @@ def converged(
             tried = brought + part * (carried - brought)
             there, slopes_there = branches.at(trial.rows, trial.cols)
             now = float(np.abs(there - tried).sum(axis=-2).max())
-            if now < missing or not np.isfinite(missing) and np.isfinite(now):
+            if now < missing:
                 break
             part *= 0.5
             if part < 1e-6:

@@ -130,7 +130,7 @@ def solve_linear(
         MccError: `wires-invalid` or `wires-unsolved`.
     """
     cells = checked_cells(conductances, 2)
-    network = Network(wires, *cells.shape, threads)
+    network = Network(wires, cells.shape[0], cells.shape[1], threads)
     sources = network.sources(volts)[:, None]
     currents = cells * sources
     scale = np.abs(currents).sum(axis=0).max()

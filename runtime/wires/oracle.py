@@ -6,6 +6,7 @@ It judges the fast code; slow and obvious, for small arrays.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mcc.runtime.wires.circuit import Floats, Wires, checked_cells, checked_ends, driven
 
@@ -55,7 +56,7 @@ def branches(conductances: Floats, wires: Wires) -> tuple[list[tuple[int, int, f
 
 def dense_transfer(conductances: Floats, wires: Wires) -> Floats:
     """Return `transfer_matrix` by one dense solve."""
-    rows, cols = conductances.shape
+    rows, cols = (int(count) for count in conductances.shape)
     resistors, nodes = branches(conductances, wires)
     laplacian = np.zeros((nodes + rows + cols, nodes + rows + cols))
     for one, two, siemens in resistors:
@@ -63,8 +64,8 @@ def dense_transfer(conductances: Floats, wires: Wires) -> Floats:
         laplacian[two, two] += siemens
         laplacian[one, two] -= siemens
         laplacian[two, one] -= siemens
-    used = np.flatnonzero(laplacian[:nodes].any(axis=1))
-    outer = np.arange(nodes + rows + cols - 1, nodes - 1, -1)
+    used: NDArray[np.intp] = np.flatnonzero(laplacian[:nodes].any(axis=1))
+    outer: NDArray[np.intp] = np.arange(nodes + rows + cols - 1, nodes - 1, -1)
     inner = laplacian[np.ix_(used, used)]
     ported = laplacian[np.ix_(used, outer)]
     seen = laplacian[np.ix_(outer, outer)] - ported.T @ np.linalg.solve(inner, ported)

@@ -1,4 +1,4 @@
-"""One tile whose cells hang between source lines and bit lines: every input is a circuit of its own.
+"""One tile between source lines and bit lines: every input is a circuit of its own.
 
 Which cells an input opens decides what the lines carry, so there is no matrix; each phase of each
 input is solved, exactly and slowly.
@@ -102,7 +102,7 @@ class GatedTile:
         else:
             reference = opened.sum(axis=1, keepdims=True) * self._trimmed.lowest
             digits = self._trimmed.changes(found - reference)
-        return digits / unit, spread * self._trimmed.changes(np.float64(1 / unit)) ** 2
+        return digits / unit, spread * (self._trimmed.factor / unit) ** 2
 
     def _solved(
         self, opened: NDArray[np.bool_], rows: slice, lines: SourceWires

@@ -175,7 +175,7 @@ def _through(inner: Floats, outer: Floats) -> Floats:
     """
     total = inner.sum(axis=-1) + outer.sum(axis=-1)
     laplacian = -inner
-    index = np.arange(inner.shape[-1])
+    index: Ports = np.arange(int(inner.shape[-1]))
     laplacian[..., index, index] = total
     return outer.swapaxes(-1, -2) @ np.linalg.solve(laplacian, outer)
 
@@ -185,7 +185,7 @@ def _ordered(blocks: Floats, order: Ports) -> Floats:
 
 
 def _without_diagonal(network: Floats) -> Floats:
-    index = np.arange(network.shape[-1])
+    index: Ports = np.arange(int(network.shape[-1]))
     network[..., index, index] = 0
     return network
 

@@ -69,14 +69,14 @@ def test_linear_laws_need_no_newton() -> None:
     assert np.abs(found.sensed - sensed(linear.across, cells)).max() < 1e-10 * cells.sum()
 
 
-@pytest.mark.parametrize(
-    "law",
-    [
-        lambda cells: Passive(Polynomial(cells, cells, 9 * cells)),
-        lambda cells: Passive(Sinh(cells, 10.0)),
-        lambda cells: Switched(Sinh(cells, 10.0), SWITCH),
-    ],
-)
+LAWS: list[Callable[[Floats], Branches]] = [
+    lambda cells: Passive(Polynomial(cells, cells, 9 * cells)),
+    lambda cells: Passive(Sinh(cells, 10.0)),
+    lambda cells: Switched(Sinh(cells, 10.0), SWITCH),
+]
+
+
+@pytest.mark.parametrize("law", LAWS)
 def test_slopes_are_the_derivatives(law: Callable[[Floats], Branches]) -> None:
     branches, cells = law(cells_of(4, 3)), cells_of(4, 3)
     rows = np.random.default_rng(1).uniform(-0.2, 0.4, cells.shape)
