@@ -15,6 +15,7 @@ from mcc.runtime.arrays import Fidelity, ProgrammedArrays
 from mcc.runtime.wires.circuit import Wires
 from mcc.runtime.wires.effective import Trimmed, WiredCells, through_switches
 from mcc.runtime.wires.oracle import dense_transfer
+from mcc.runtime.wires.transfer import transfer_matrices
 from tests.runtime.test_arrays import (
     ENCODINGS,
     IDEAL,
@@ -121,10 +122,13 @@ def test_noise_of_reads_is_that_of_arrays_solved_again() -> None:
     opened = random.random(16) < 0.5
     conductances, spread = WiredCells(cells, deviations, target, GROUPS[:1]).of(GROUPS[:1])
     predicted = np.sqrt(np.square(spread[opened]).sum(axis=0))
-    reads = np.empty((600, 64))
-    for read in reads:
-        noisy = cells + deviations * random.normal(size=cells.shape)
-        read[:] = WiredCells(noisy, deviations, target, GROUPS[:1]).of(GROUPS[:1])[0][opened].sum(0)
+    noisy = cells + deviations * random.normal(size=(600, *cells.shape))
+    wires, rows_after = target.wires, 48 - GROUPS[0][1]
+    sense = wires.sense_ohm + rows_after * wires.bit_ohm
+    lines = Wires(wires.word_ohm, wires.bit_ohm, wires.driver_ohm, sense)
+    seen, _ = through_switches(noisy[:, slice(*GROUPS[0])], wires)
+    solved = Trimmed(target).conductances(transfer_matrices(seen, lines))
+    reads = solved[:, opened].sum(axis=1)
     mean_error = np.abs(reads.mean(axis=0) - conductances[opened].sum(axis=0))
     assert (mean_error < 5 * predicted / np.sqrt(600) + 1e-3 * predicted.max()).all()
     ratio = reads.std(axis=0) / predicted
