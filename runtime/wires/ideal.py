@@ -39,8 +39,8 @@ def _ideal_rows(cells: Floats, bit_ohm: float, driver: Floats, sense: Floats) ->
     weight = np.where(driven, driver, 1.0)
     system = -between * weight[:, None]
     np.fill_diagonal(system, (held.sum(axis=1) + between.sum(axis=1)) * weight + driven)
-    found: Floats = np.linalg.solve(system.T, held) * driven[:, None]
-    return found
+    system = np.asarray(system.T, np.float64)
+    return np.where(driven[:, None], np.linalg.solve(system, held), 0.0)
 
 
 def _ladder(column: Floats, bit_ohm: float, sense: float) -> tuple[Floats, Floats]:

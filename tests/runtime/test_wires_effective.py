@@ -57,7 +57,7 @@ def lines_of(target: Target, driver: Floats | float | None = None) -> Wires:
 
 
 def test_closed_switches_leave_the_lines_only() -> None:
-    target = wired_target()
+    target = wired_target(macro__cols=16)
     cells = macro_cells(target)
     found, _ = effective(cells, target)
     seen, _ = through_switches(cells, target.wires)
@@ -71,7 +71,7 @@ def test_closed_switches_leave_the_lines_only() -> None:
 
 @pytest.mark.parametrize("idle_rows", ["grounded", "floating"])
 def test_without_switches_all_rows_stay_connected(idle_rows: str) -> None:
-    target = wired_target(wires__selector="none", wires__idle_rows=idle_rows)
+    target = wired_target(macro__cols=16, wires__selector="none", wires__idle_rows=idle_rows)
     cells = macro_cells(target)
     found, _ = effective(cells, target)
     for group in GROUPS:
@@ -83,11 +83,11 @@ def test_without_switches_all_rows_stay_connected(idle_rows: str) -> None:
 
 def test_interleaved_pairs_share_a_bit_line() -> None:
     """Driven by opposite voltages, a pair of equal cells leaves its bit line without current."""
-    target = wired_target(wires__interleaved=True)
+    target = wired_target(macro__cols=16, wires__interleaved=True)
     cells = macro_cells(target)
     found, _ = effective(cells, target)
     seen, _ = through_switches(cells, target.wires)
-    alone = np.zeros((96, 32))
+    alone = np.zeros((96, 8))
     alone[10:42:2], alone[11:42:2] = seen[5:21, 0::2], seen[5:21, 1::2]
     expected = Trimmed(target).conductances(dense_transfer(alone, lines_of(target))[10:42])
     np.testing.assert_allclose(found[:16, 0::2], expected[0::2], rtol=1e-9)
