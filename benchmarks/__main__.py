@@ -10,13 +10,13 @@ import sys
 
 import click
 
-NAMES = ("kernels", "networks", "resnet18", "accuracy", "cycles")
+NAMES = ("kernels", "networks", "resnet18", "accuracy", "cycles", "wires")
 
 
 @click.command()
 @click.argument("names", nargs=-1, type=click.Choice(NAMES), metavar="[NAME]...")
 def main(names: tuple[str, ...]) -> None:
-    """Run the named benchmarks, or kernels, networks, resnet18, accuracy and cycles."""
+    """Run the named benchmarks, or kernels, networks, resnet18, accuracy, cycles and wires."""
     failed: list[str] = []
     for name in names or NAMES:
         click.echo(f"\n=== {name}: python -m benchmarks.{name} ===")

@@ -41,8 +41,8 @@ class Run:
 class Machine:
     """A chip instance with its host.
 
-    At `device`, every sample that a machine runs meets read noise of its own; a new machine of the
-    same seed gives the same numbers in the same order.
+    At `device` and `wire`, every sample that a machine runs meets read noise of its own; a new
+    machine of the same seed gives the same numbers in the same order.
     """
 
     def __init__(
@@ -61,8 +61,9 @@ class Machine:
 
         Args:
             program: What to run.
-            fidelity: `exact`, `converter` or `device`.
-            seed: The chip instance, at `device`; 0 if None. All chips are the same elsewhere.
+            fidelity: `exact`, `converter`, `device` or `wire`.
+            seed: The chip instance, at `device` and `wire`; 0 if None. Elsewhere all chips are the
+                same.
             threads: Threads to compute with; the results do not depend on it.
             seconds: Time since programming at which cells are read, at `device`.
             kelvin: Temperature since then, at `device`; the reference of the device if None.

@@ -296,6 +296,14 @@ CODES: dict[str, str] = {
     "usage": "An argument of the command line has the wrong form, or two of them contradict.",
     "value-unknown": "The network has no value of this name.",
     "weight-range": "A weight of a quantized network has more bits than its cells can hold.",
+    "wires-invalid": (
+        "A crossbar with resistive wires cannot be solved as given: a conductance or resistance is "
+        "negative or not a number, shapes do not fit, or the circuit has no solution."
+    ),
+    "wires-unsolved": (
+        "The voltages of a crossbar with resistive wires were not found to the accuracy asked for: "
+        "the iterations did not converge. Nothing less accurate was returned."
+    ),
     "write-failed": (
         "A file could not be written completely, for example because the disk is full. What was "
         "there before is untouched and no partial file is left."

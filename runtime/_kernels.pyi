@@ -328,3 +328,65 @@ def written_cells(
         threads: Threads to compute with.
         level: Instruction set to use.
     """
+
+def reduce_blocks(
+    cells: NDArray[np.float64],
+    *,
+    rows: int,
+    cols: int,
+    word: float,
+    bit: float,
+    first_word: NDArray[np.float64],
+    first_bit: NDArray[np.float64],
+    threads: int = 1,
+) -> NDArray[np.float64]:
+    """Reduce the blocks of crossbars with resistive wires to the ends of their wires.
+
+    Args:
+        cells: Conductances (macros, rows, cols), whole blocks, in any unit; row 0 is nearest to the
+            virtual grounds and column 0 to the sources.
+        rows: Rows of a block, 1 to 64.
+        cols: Columns of a block, 1 to 64.
+        word: Conductance of a segment of a word line.
+        bit: Conductance of a segment of a bit line.
+        first_word: That of the segments before column 0, with the drivers (macros, rows).
+        first_bit: That of the segments before row 0, with the senses (macros, cols).
+        threads: Threads to compute with.
+
+    Returns:
+        Conductances between the ports of each block (macros, blocks down, blocks across, ports,
+        ports), 0 on the diagonal. Ports are the near ends of the rows, one segment before the
+        first cell, then their far ends at the last cell, then those of the columns.
+    """
+
+def wire_voltages(
+    cells: NDArray[np.float64],
+    *,
+    word: float,
+    bit: float,
+    first_word: NDArray[np.float64],
+    first_bit: NDArray[np.float64],
+    into_rows: NDArray[np.float64],
+    into_cols: NDArray[np.float64],
+    tolerance: float,
+    most_iterations: int,
+    threads: int = 1,
+) -> tuple[NDArray[np.float64], int]:
+    """Solve a crossbar whose wire ends are held at 0 V for currents into its nodes.
+
+    Args:
+        cells: Conductances (rows, cols); row 0 is nearest to the virtual grounds.
+        word: Conductance of a segment of a word line; infinite without resistance.
+        bit: Conductance of a segment of a bit line; infinite without resistance.
+        first_word: That of the segments before column 0, with the drivers (rows,).
+        first_bit: That of the segments before row 0, with the senses (cols,).
+        into_rows: Currents into the row nodes (rows, cols).
+        into_cols: Currents into the column nodes (rows, cols).
+        tolerance: What the unbalanced currents of a column may add up to.
+        most_iterations: When to give up.
+        threads: Threads to compute with; the result does not depend on it.
+
+    Returns:
+        Voltages (2, rows, cols) of row and column nodes, and the iterations that were made, more
+        than `most_iterations` where these did not suffice.
+    """

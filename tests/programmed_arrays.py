@@ -19,6 +19,12 @@ IDEAL = {
     "cell.read_noise": 0.0,
     "cell.stuck_low_fraction": 0.0,
     "cell.stuck_high_fraction": 0.0,
+    "wires.word_ohm": 0.0,
+    "wires.bit_ohm": 0.0,
+    "wires.source_ohm": 0.0,
+    "wires.driver_ohm": 0.0,
+    "wires.sense_ohm": 0.0,
+    "wires.switch_ohm": 0.0,
 }
 
 

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from mcc.ir.tensors import Array
     from mcc.runtime.machine import Run
 
-FIDELITIES = ("exact", "converter", "device")
+FIDELITIES = ("exact", "converter", "device", "wire")
+_WITH_CHIPS = ("device", "wire")
 
 
 @click.command(short_help="Run a compiled file.")
@@ -39,7 +40,9 @@ FIDELITIES = ("exact", "converter", "device")
     help="How much of the physics to include.",
 )
 @click.option(
-    "--seed", type=click.IntRange(0, 2**64 - 1), help="Which chip, at device.  [default: 0]"
+    "--seed",
+    type=click.IntRange(0, 2**64 - 1),
+    help="Which chip, at device and wire.  [default: 0]",
 )
 @click.option(
     "--threads", type=click.IntRange(1), default=2, show_default=True, help="To compute with."
@@ -111,9 +114,9 @@ def command(
 
 def _check_seed(fidelity: str, seed: int | None) -> None:
     """Refuse a chip instance where all chips are the same."""
-    if seed is not None and fidelity != "device":
+    if seed is not None and fidelity not in _WITH_CHIPS:
         text = f"at fidelity {fidelity} all chips are the same: --seed {seed} has no effect"
-        raise error("usage", text, "add `--fidelity device`, or leave out --seed")
+        raise error("usage", text, "add `--fidelity device` or `wire`, or leave out --seed")
 
 
 def _check_conditions(fidelity: str, age: float, kelvin: float | None) -> None:
@@ -126,7 +129,7 @@ def _check_conditions(fidelity: str, age: float, kelvin: float | None) -> None:
 def _plain(fidelity: str, seed: int | None, outputs: dict[str, Array], run: Run) -> dict[str, Any]:
     return {
         "fidelity": fidelity,
-        "seed": seed or 0 if fidelity == "device" else None,
+        "seed": seed or 0 if fidelity in _WITH_CHIPS else None,
         "samples": run.samples,
         "cycles": run.cycles,
         "seconds": run.seconds,

@@ -29,11 +29,15 @@ from mcc.ir.hardware.schema import Chip as Chip
 from mcc.ir.hardware.schema import Core as Core
 from mcc.ir.hardware.schema import Dac as Dac
 from mcc.ir.hardware.schema import Energy as Energy
+from mcc.ir.hardware.choices import Feed as Feed
+from mcc.ir.hardware.choices import IdleRows as IdleRows
+from mcc.ir.hardware.choices import Selector as Selector
 from mcc.ir.hardware.schema import Host as Host
 from mcc.ir.hardware.schema import Macro as Macro
 from mcc.ir.hardware.schema import Memory as Memory
 from mcc.ir.hardware.schema import VectorCycles as VectorCycles
 from mcc.ir.hardware.schema import VectorUnit as VectorUnit
+from mcc.ir.hardware.schema import Wires as Wires
 from mcc.ir.hardware.target import Target as Target
 from mcc.ir.hardware.target import target_from_dict as target_from_dict
 from mcc.ir.hardware.text import resolved_text as resolved_text

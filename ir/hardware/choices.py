@@ -95,3 +95,33 @@ class AdcKind(StrEnum):
     """One such stage that is used again and again, then 2 bits."""
     FLASH = "flash"
     """A comparator for every code, whose outputs are counted."""
+
+
+@final
+class Feed(StrEnum):
+    """Where the current of the cells comes from."""
+
+    WORD_LINE = "word_line"
+    """Word lines carry the inputs as voltages, and the current of their cells."""
+    SOURCE_LINE = "source_line"
+    """A line beside every bit line carries the read voltage; inputs open the switches."""
+
+
+@final
+class Selector(StrEnum):
+    """What keeps the cells of rows that are not driven out of a sum."""
+
+    NONE = "none"
+    """Nothing: all rows of a macro stay connected."""
+    SWITCH = "switch"
+    """A transistor for each cell; those of the rows that are not driven are closed."""
+
+
+@final
+class IdleRows(StrEnum):
+    """What is done with the rows that are not driven."""
+
+    GROUNDED = "grounded"
+    """Their drivers hold them at 0 V."""
+    FLOATING = "floating"
+    """Their drivers let go of them."""

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Annotated, Any, cast, final, get_args, get_origin, get_type_hints
 
 from mcc.ir.hardware.quantities import Measures
-from mcc.ir.hardware.schema import Area, Cell, Chip, Core, Energy, Host, Macro
+from mcc.ir.hardware.schema import Area, Cell, Chip, Core, Energy, Host, Macro, Wires
 from mcc.ir.hardware.units import Dimension
 
 SECTIONS: dict[str, type] = {
@@ -17,6 +17,7 @@ SECTIONS: dict[str, type] = {
     "core": Core,
     "macro": Macro,
     "cell": Cell,
+    "wires": Wires,
     "host": Host,
     "energy": Energy,
     "area": Area,

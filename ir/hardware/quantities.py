@@ -30,6 +30,8 @@ Fraction = Annotated[float, Measures(Dimension.FRACTION), Field(ge=0, le=1, allo
 Steps = Annotated[float, Measures(Dimension.STEPS), Field(ge=0, allow_inf_nan=False)]
 Hertz = Annotated[float, Measures(Dimension.FREQUENCY), Field(gt=0, allow_inf_nan=False)]
 Siemens = Annotated[float, Measures(Dimension.CONDUCTANCE), Field(ge=0, allow_inf_nan=False)]
+Ohms = Annotated[float, Measures(Dimension.RESISTANCE), Field(ge=0, allow_inf_nan=False)]
+Volts = Annotated[float, Measures(Dimension.VOLTAGE), Field(gt=0, allow_inf_nan=False)]
 Seconds = Annotated[float, Measures(Dimension.TIME), Field(ge=0, allow_inf_nan=False)]
 Joules = Annotated[float, Measures(Dimension.ENERGY), Field(ge=0, allow_inf_nan=False)]
 Watts = Annotated[float, Measures(Dimension.POWER), Field(ge=0, allow_inf_nan=False)]

@@ -196,6 +196,24 @@ _BOUNDS = (
     ("cell.valid.coldest_kelvin", "cell.valid.hottest_kelvin"),
     ("cell.start_seconds", "cell.valid.latest_seconds"),
 )
+def _interleaved(interleaved: bool, encoding: str, feed: str) -> str | None:
+    """Cells are interleaved only in the differential encoding, fed by their word lines."""
+    good = encoding == "differential" and feed == "word_line"
+    return f"the encoding is {encoding}, the feed {feed}" if interleaved and not good else None
+
+
+def _gated(feed: str, selector: str, dac_bits: int, form: str) -> str | None:
+    """Source lines need switches, and inputs of one bit in two's complement that open them."""
+    good = selector == "switch" and dac_bits == 1 and form == "twos_complement"
+    found = f"the selector is {selector}, inputs have {dac_bits} bits of the form {form}"
+    return found if feed == "source_line" and not good else None
+
+
+def _overdrive(gate: float, threshold: float, read: float) -> str | None:
+    """The gate of an open switch must be above its threshold by more than the read voltage."""
+    found = f"the gate is {gate - threshold:g} V above the threshold, the read voltage {read:g} V"
+    return found if gate - threshold <= read else None
+
 
 RULES: tuple[Rule, ...] = (
     Rule(("macro.active_rows", "macro.rows"), _active_rows),
@@ -240,6 +258,9 @@ RULES: tuple[Rule, ...] = (
     Rule(("macro.slice_overlap", "cell.bits"), _overlap),
     Rule(("macro.adc.columns_per_adc", "macro.encoding", "macro.subtraction"), _adc_pairs),
     Rule(("macro.active_rows", "cell.bits", "macro.dac_bits", "macro.accumulation"), _sum_bits),
+    Rule(("wires.interleaved", "macro.encoding", "wires.feed"), _interleaved),
+    Rule(("wires.feed", "wires.selector", "macro.dac_bits", "macro.input_form"), _gated),
+    Rule(("wires.gate_volt", "wires.threshold_volt", "wires.read_volt"), _overdrive),
     Rule(("macro.rows",), _macro_lines),
     Rule(("macro.cols",), _macro_lines),
     Rule(("chip.mesh_rows", "chip.mesh_cols"), _cores),

@@ -13,7 +13,7 @@ from mcc.ir.diagnostics import NOWHERE, Diagnostic, Location, MccError, error, n
 from mcc.ir.hardware.fields import SECTIONS, Value, assemble, flatten, leaves
 from mcc.ir.hardware.quantities import Kind, Quantity
 from mcc.ir.hardware.rules import violations
-from mcc.ir.hardware.schema import Area, Cell, Chip, Core, Energy, Host, Macro
+from mcc.ir.hardware.schema import Area, Cell, Chip, Core, Energy, Host, Macro, Wires
 from mcc.ir.hardware.units import natural_unit
 from mcc.ir.hardware.values import value_of
 
@@ -31,6 +31,7 @@ class Target:
     core: Core
     macro: Macro
     cell: Cell
+    wires: Wires
     host: Host
     energy: Energy
     area: Area

@@ -20,6 +20,8 @@ class Dimension(StrEnum):
     BYTES_PER_CYCLE = "bytes per cycle"
     FREQUENCY = "frequency"
     CONDUCTANCE = "conductance"
+    RESISTANCE = "resistance"
+    VOLTAGE = "voltage"
     TIME = "time"
     ENERGY = "energy"
     POWER = "power"
@@ -70,6 +72,8 @@ UNITS: dict[Dimension, dict[str, Decimal]] = {
     Dimension.BYTES_PER_CYCLE: {"byte/cycle": Decimal(1)},
     Dimension.FREQUENCY: _prefixed("Hz", "kMG"),
     Dimension.CONDUCTANCE: _prefixed("S", "pnum"),
+    Dimension.RESISTANCE: _prefixed("ohm", "mkM"),
+    Dimension.VOLTAGE: _prefixed("V", "um"),
     Dimension.TIME: _prefixed("s", "pnum"),
     Dimension.ENERGY: {**_prefixed("J", "afpnum"), "eV": Decimal("1.602176634e-19")},
     Dimension.POWER: _prefixed("W", "pnumk"),

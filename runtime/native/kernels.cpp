@@ -10,6 +10,7 @@ void bind_clock(nb::module_& module);
 void bind_integers(nb::module_& module);
 void bind_levels(nb::module_& module);
 void bind_windows(nb::module_& module);
+void bind_wires(nb::module_& module);
 
 NB_MODULE(_kernels, module) {
   module.doc() = "Native kernels of the runtime.";
@@ -20,4 +21,5 @@ NB_MODULE(_kernels, module) {
   bind_integers(module);
   bind_levels(module);
   bind_windows(module);
+  bind_wires(module);
 }

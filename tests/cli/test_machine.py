@@ -47,7 +47,7 @@ def test_numbers_go_in_and_come_out_as_numbers(given: Callable[[torch.Tensor], A
     ("options", "said"),
     [
         ({"fidelity": "devise"}, "option-value"),
-        ({"fidelity": "wire"}, "this version has no resistance of wires; known: converter"),
+        ({"fidelity": "wires"}, "did you mean `wire`"),
         ({"threads": 0}, "option-value"),
         ({"threads": "all"}, "option-value"),
         ({"threads": 1.5}, "option-value"),

@@ -44,7 +44,10 @@ def test_the_nearest_name_is_offered(shell: Shell, arguments: list[str], offer: 
         ([*RUN, "--seed", str(2**64)], "is not in the range"),
         ([*RUN, "--seed", "one"], "`one` is not a valid integer"),
         ([*RUN, "--threads", "0"], "0 is not in the range x>=1"),
-        ([*RUN, "--fidelity", "ideal"], "`ideal` is not one of `exact`, `converter`, `device`"),
+        (
+            [*RUN, "--fidelity", "ideal"],
+            "`ideal` is not one of `exact`, `converter`, `device`, `wire`",
+        ),
     ],
 )
 def test_misuse_is_told_with_the_way_to_write_it(
@@ -59,7 +62,10 @@ def test_misuse_is_told_with_the_way_to_write_it(
 @pytest.mark.parametrize("fidelity", ["exact", "converter"])
 def test_a_seed_where_all_chips_are_the_same(shell: Shell, fidelity: str) -> None:
     said = shell.refusal(*RUN, "--fidelity", fidelity, "--seed", "0")
-    assert (said.code, said.help) == ("usage", "add `--fidelity device`, or leave out --seed")
+    assert (said.code, said.help) == (
+        "usage",
+        "add `--fidelity device` or `wire`, or leave out --seed",
+    )
     assert "--seed 0 has no effect" in said.message
 
 

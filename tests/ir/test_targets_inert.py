@@ -82,6 +82,9 @@ CONTEXTS: dict[str, Context] = {
     "macro.input_coding": (("macro.dac_bits", 2),),
     "macro.slice_overlap": (("cell.bits", 2),),
     "macro.subtraction": (("macro.column_flip", False), ("macro.encoding", "differential")),
+    "wires.idle_rows": (("wires.selector", "none"),),
+    "wires.interleaved": (("macro.encoding", "differential"), ("macro.column_flip", False)),
+    "wires.source_ohm": (("wires.feed", "source_line"),),
     "core.queue_depth": (
         ("chip.mesh_rows", 1),
         ("chip.mesh_cols", 1),
@@ -91,7 +94,7 @@ CONTEXTS: dict[str, Context] = {
 }
 """What a field needs to matter: pairs of columns, digits of several bits, converters with elements
 that differ, converters too coarse for every sum, columns that can flip, tiles that wait for the
-same macro."""
+same macro, rows that stay connected, lines that carry current."""
 
 NETWORKS: dict[str, Callable[[], Network]] = {"core.queue_depth": wide}
 """Networks other than the residual one, for the same reason."""
@@ -164,7 +167,7 @@ def test_the_driver_declares_the_same(name: str) -> None:
     program = mcc.compile(residual(), target=target, calibration=calibration, passes=PASSES)
     found = found_in(program.report())
     for fidelity in Fidelity:
-        seed = 5 if fidelity is Fidelity.DEVICE else None
+        seed = 5 if fidelity.real_cells else None
         outputs = mcc.Machine(program, fidelity, seed)(samples(residual(), 1, seed=8)[0])
         found[f"outputs.{fidelity}"] = {"y": outputs.tobytes()}
     with pytest.warns(mcc.MccWarning, match="outside of"):
@@ -181,8 +184,11 @@ def test_fields_move_what_they_mean() -> None:
     converters = ("kind", "offset", "gain_error", "nonlinearity", "mismatch", "noise")
     drivers = ("macro.dac.mismatch", "macro.dac.noise")
     for path in (*physics, *(f"macro.adc.{name}" for name in converters), *drivers):
-        assert moved("rram40nm", path) == ["outputs.device"]
+        assert moved("rram40nm", path) == ["outputs.device", "outputs.wire", "outputs.aged"]
     for path in ("macro.settle_cycles", "energy.adc_conversion_joules", "area.adc_metre2"):
         assert not any(key.startswith("outputs") for key in moved("isaac", path))
-    assert moved("rram40nm", "macro.input_form") == ["outputs.device", "outputs.aged"]
+    shown = ["outputs.device", "outputs.wire", "outputs.aged"]
+    assert moved("rram40nm", "macro.input_form") == shown
+    for path in ("wires.bit_ohm", "wires.switch_ohm"):
+        assert moved("isaac", path) == ["outputs.wire"]
     assert moved("rram40nm", "cell.relaxation.diffusion_siemens") == ["outputs.aged"]

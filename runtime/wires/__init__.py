@@ -1,0 +1,1 @@
+"""Crossbars with resistive wires: see `runtime/wires/README.md`."""

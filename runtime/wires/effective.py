@@ -1,0 +1,172 @@
+"""The cells of a macro as its converters see them through drivers, lines and switches.
+
+A switch is linearised at the read voltage: with its cell it is the resistor that carries what the
+two carry there. The converters are trimmed to this: the currents of cells at `g_min_siemens` and
+`g_max_siemens`, read alone, stand for the lowest and the highest state. What remains is what
+lines and drivers take away, and states in between that lie closer to the highest.
+
+To first order in the noise, a cell moves the current of its column by its own deviation times the
+voltage that it sees times the share of its current that arrives (reciprocity), which is what the
+effective conductance is to the conductance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import final
+
+import numpy as np
+
+from mcc.ir.hardware import IdleRows, Selector, Target
+from mcc.ir.hardware import Wires as Layout
+from mcc.ir.program.tables import Tile
+from mcc.runtime.devices import Read
+from mcc.runtime.wires.circuit import Floats, Wires
+from mcc.runtime.wires.transfer import transfer_matrices
+
+Group = tuple[int, int]
+"""The first row of a group of rows that are driven together, and the row after its last."""
+
+
+def driven_groups(tile: Tile, target: Target) -> list[Group]:
+    """Return the groups of rows of a macro that are driven one after another for a tile."""
+    step, end = target.macro.active_rows, tile.row + tile.rows
+    return [(row, min(row + step, end)) for row in range(tile.row, end, step)]
+
+
+def through_switches(conductances: Floats, wires: Layout) -> tuple[Floats, Floats]:
+    """Return conductances with the switches in series, and their derivatives by those without.
+
+    With `x` across the switch of on-resistance `r`, `V` the read voltage and `o` the overdrive of
+    the gate, `g (V - x) = (o x - x^2 / 2) / (r o)`, the square law in its triode region.
+    """
+    if wires.selector is Selector.NONE:
+        return conductances, np.ones_like(conductances)
+    overdrive = wires.gate_volt - wires.threshold_volt
+    ratio = conductances * wires.switch_ohm
+    root = np.sqrt((1 + ratio) ** 2 - 2 * ratio * wires.read_volt / overdrive)
+    switch_volts = 2 * ratio * wires.read_volt / (1 + ratio + root)
+    share = 1 - switch_volts / wires.read_volt
+    narrowed = 1 - switch_volts / overdrive
+    return conductances * share, share * narrowed / (ratio + narrowed)
+
+
+@final
+class Trimmed:
+    """The scale of converters that are trimmed to cells read alone through their switches."""
+
+    lowest: float
+    """What a cell of the lowest state is through its switch, in siemens."""
+    factor: float
+    """By what converters multiply a difference of effective conductances."""
+
+    def __init__(self, target: Target) -> None:
+        """Read the ends of the scale off the target."""
+        low, high = target.cell.g_min_siemens, target.cell.g_max_siemens
+        ends, _ = through_switches(np.array([low, high]), target.wires)
+        self._low, self.lowest = low, float(ends[0])
+        self.factor = (high - low) / float(ends[1] - ends[0])
+
+    def conductances(self, seen: Floats) -> Floats:
+        """Return the conductances for which converters take effective ones."""
+        return self._low + self.changes(seen - self.lowest)
+
+    def changes(self, seen: Floats) -> Floats:
+        """Return the differences for which converters take those of effective ones."""
+        return self.factor * seen
+
+
+@final
+class WiredCells:
+    """The cells of one programmed macro, effective for each group of rows."""
+
+    def __init__(
+        self,
+        cells: Read,
+        target: Target,
+        groups: Iterable[Group],
+        threads: int = 1,
+    ) -> None:
+        """Solve the macro for groups of rows.
+
+        Args:
+            cells: All cells of the macro (rows, cols).
+            target: The chip.
+            groups: What will be asked for.
+            threads: Threads to compute with.
+
+        Raises:
+            MccError: `wires-invalid`: the lines have no solution.
+        """
+        self._target, self._threads = target, threads
+        self._seen, slopes = through_switches(cells.siemens, target.wires)
+        self._deviations = None if cells.sigma is None else cells.sigma * slopes
+        self._solved = self._solve(sorted(set(groups)))
+
+    def of(self, groups: Sequence[Group]) -> Read:
+        """Return the rows of groups (rows, cols of the macro) as they are seen."""
+        trimmed = Trimmed(self._target)
+        effective = np.concatenate([self._solved[group] for group in groups])
+        conductances = trimmed.conductances(effective)
+        if self._deviations is None:
+            return Read(conductances, None)
+        rows = np.concatenate([np.arange(*group) for group in groups])
+        seen = self._seen[rows]
+        share = np.divide(effective, seen, out=np.zeros_like(seen), where=seen > 0)
+        spread = trimmed.changes(self._deviations[rows] * share)
+        return Read(conductances, spread)
+
+    def _solve(self, groups: Sequence[Group]) -> dict[Group, Floats]:
+        """Return the effective conductances of each group, rows by columns of the macro."""
+        wires = self._target.wires
+        if wires.selector is Selector.SWITCH:
+            return self._switched(groups)
+        driver = np.full(len(self._seen), wires.driver_ohm)
+        if wires.idle_rows is IdleRows.GROUNDED:
+            whole = self._transfer(self._seen[None], driver[None], np.zeros(1))[0]
+            return {group: whole[slice(*group)] for group in groups}
+        found: dict[Group, Floats] = {}
+        for group in groups:
+            ends = np.full_like(driver, np.inf)
+            ends[slice(*group)] = driver[slice(*group)]
+            whole = self._transfer(self._seen[None], ends[None], np.zeros(1))[0]
+            found[group] = whole[slice(*group)]
+        return found
+
+    def _switched(self, groups: Sequence[Group]) -> dict[Group, Floats]:
+        """Return what groups are whose other rows are closed: only their wires remain."""
+        found: dict[Group, Floats] = {}
+        for size in {end - start for start, end in groups}:
+            alike = [group for group in groups if group[1] - group[0] == size]
+            cells = np.stack([self._seen[slice(*group)] for group in alike])
+            driver = np.full(cells.shape[:2], self._target.wires.driver_ohm)
+            after = np.array([len(self._seen) - end for _, end in alike], np.float64)
+            found |= dict(zip(alike, self._transfer(cells, driver, after), strict=True))
+        return found
+
+    def _transfer(self, cells: Floats, driver: Floats, rows_after: Floats) -> Floats:
+        """Solve arrays (arrays, rows, cols) with so many rows between them and the converters."""
+        wires = self._target.wires
+        per_row = 2 if wires.interleaved else 1
+        sense = wires.sense_ohm + per_row * rows_after * wires.bit_ohm
+        if not wires.interleaved:
+            ends = np.broadcast_to(sense[:, None], (len(cells), cells.shape[2]))
+            lines = Wires(wires.word_ohm, wires.bit_ohm, driver, ends)
+            return transfer_matrices(cells, lines, self._threads)
+        ends = np.broadcast_to(sense[:, None], (len(cells), cells.shape[2] // 2))
+        lines = Wires(wires.word_ohm, wires.bit_ohm, np.repeat(driver, 2, axis=1), ends)
+        return _apart(transfer_matrices(_interleaved(cells), lines, self._threads))
+
+
+def _interleaved(cells: Floats) -> Floats:
+    """Return pairs of columns as one column of pairs of rows: (..., 2 rows, cols / 2)."""
+    arrays, rows, cols = cells.shape
+    paired = cells.reshape(arrays, rows, cols // 2, 2)
+    return paired.transpose(0, 1, 3, 2).reshape(arrays, 2 * rows, cols // 2)
+
+
+def _apart(cells: Floats) -> Floats:
+    """Undo `_interleaved`."""
+    arrays, rows, cols = cells.shape
+    paired = cells.reshape(arrays, rows // 2, 2, cols)
+    return paired.transpose(0, 1, 3, 2).reshape(arrays, rows // 2, 2 * cols)
