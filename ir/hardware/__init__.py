@@ -2,6 +2,17 @@
 
 from mcc.ir.hardware.cards import Card as Card
 from mcc.ir.hardware.cards import load_card as load_card
+from mcc.ir.hardware.choices import Accumulation as Accumulation
+from mcc.ir.hardware.choices import AdcKind as AdcKind
+from mcc.ir.hardware.choices import Differential as Differential
+from mcc.ir.hardware.choices import Encoding as Encoding
+from mcc.ir.hardware.choices import Feed as Feed
+from mcc.ir.hardware.choices import IdleRows as IdleRows
+from mcc.ir.hardware.choices import InputCoding as InputCoding
+from mcc.ir.hardware.choices import InputForm as InputForm
+from mcc.ir.hardware.choices import RangePolicy as RangePolicy
+from mcc.ir.hardware.choices import Selector as Selector
+from mcc.ir.hardware.choices import Subtraction as Subtraction
 from mcc.ir.hardware.device import Current as Current
 from mcc.ir.hardware.device import Drift as Drift
 from mcc.ir.hardware.device import Flicker as Flicker
@@ -10,14 +21,6 @@ from mcc.ir.hardware.device import Temperature as Temperature
 from mcc.ir.hardware.device import Valid as Valid
 from mcc.ir.hardware.device import Variation as Variation
 from mcc.ir.hardware.device import WriteSpread as WriteSpread
-from mcc.ir.hardware.choices import Accumulation as Accumulation
-from mcc.ir.hardware.choices import AdcKind as AdcKind
-from mcc.ir.hardware.choices import Differential as Differential
-from mcc.ir.hardware.choices import Encoding as Encoding
-from mcc.ir.hardware.choices import InputCoding as InputCoding
-from mcc.ir.hardware.choices import InputForm as InputForm
-from mcc.ir.hardware.choices import RangePolicy as RangePolicy
-from mcc.ir.hardware.choices import Subtraction as Subtraction
 from mcc.ir.hardware.loading import files_of as files_of
 from mcc.ir.hardware.loading import load_target as load_target
 from mcc.ir.hardware.quantities import Kind as Kind
@@ -29,9 +32,6 @@ from mcc.ir.hardware.schema import Chip as Chip
 from mcc.ir.hardware.schema import Core as Core
 from mcc.ir.hardware.schema import Dac as Dac
 from mcc.ir.hardware.schema import Energy as Energy
-from mcc.ir.hardware.choices import Feed as Feed
-from mcc.ir.hardware.choices import IdleRows as IdleRows
-from mcc.ir.hardware.choices import Selector as Selector
 from mcc.ir.hardware.schema import Host as Host
 from mcc.ir.hardware.schema import Macro as Macro
 from mcc.ir.hardware.schema import Memory as Memory

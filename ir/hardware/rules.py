@@ -196,6 +196,8 @@ _BOUNDS = (
     ("cell.valid.coldest_kelvin", "cell.valid.hottest_kelvin"),
     ("cell.start_seconds", "cell.valid.latest_seconds"),
 )
+
+
 def _interleaved(interleaved: bool, encoding: str, feed: str) -> str | None:
     """Cells are interleaved only in the differential encoding, fed by their word lines."""
     good = encoding == "differential" and feed == "word_line"

@@ -115,7 +115,9 @@ class Cells:
         """Draw what is written; what depends on the target alone is worked out once per state."""
         cell, (image, earlier) = self._cell, self._write
         sigma = write_sigma(self._table, cell)
-        found = written(self._states, self._table, sigma, self._place, image, earlier, self._threads)
+        found = written(
+            self._states, self._table, sigma, self._place, image, earlier, self._threads
+        )
         variation = cell.variation
         if variation.fraction:
             field = correlated_field(found.shape, variation.correlation_cells, self._place)

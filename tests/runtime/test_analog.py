@@ -14,8 +14,6 @@ from mcc.ir.hardware import Target
 from mcc.ir.hardware.conversion import code_range
 from mcc.ir.program import Tile
 from mcc.runtime.analog import AnalogTile, digits_and_variances
-from mcc.runtime.devices import target_siemens, unit_siemens
-from mcc.runtime.analog import AnalogTile, digits_and_variances, significant
 from mcc.runtime.devices import Read, target_siemens, unit_siemens
 from mcc.runtime.reads import Reads
 
