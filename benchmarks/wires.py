@@ -15,7 +15,7 @@ os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import scipy.sparse as sparse  # pyright: ignore
@@ -67,7 +67,7 @@ def sparse_currents(cells: Floats, volts: Floats) -> tuple[float, Floats]:
     whole: Any = sparse.csc_matrix((values, pairs.T), shape=(size, size))  # pyright: ignore
     held = np.concatenate([np.zeros(cols), volts[::-1]])
     start = time.perf_counter()
-    factors: Any = linalg.splu(whole[:nodes, :nodes])  # pyright: ignore
+    factors = cast("Any", linalg).splu(whole[:nodes, :nodes])
     inner = factors.solve(-(whole[:nodes, nodes:] @ held))
     seconds = time.perf_counter() - start
     return seconds, -(whole[nodes:, :nodes] @ inner)[:cols][::-1]

@@ -31,7 +31,7 @@ Steps = Annotated[float, Measures(Dimension.STEPS), Field(ge=0, allow_inf_nan=Fa
 Hertz = Annotated[float, Measures(Dimension.FREQUENCY), Field(gt=0, allow_inf_nan=False)]
 Siemens = Annotated[float, Measures(Dimension.CONDUCTANCE), Field(ge=0, allow_inf_nan=False)]
 Ohms = Annotated[float, Measures(Dimension.RESISTANCE), Field(ge=0, allow_inf_nan=False)]
-Volts = Annotated[float, Measures(Dimension.VOLTAGE), Field(gt=0, allow_inf_nan=False)]
+PositiveVolt = Annotated[float, Measures(Dimension.VOLTAGE), Field(gt=0, allow_inf_nan=False)]
 Seconds = Annotated[float, Measures(Dimension.TIME), Field(ge=0, allow_inf_nan=False)]
 Joules = Annotated[float, Measures(Dimension.ENERGY), Field(ge=0, allow_inf_nan=False)]
 Watts = Annotated[float, Measures(Dimension.POWER), Field(ge=0, allow_inf_nan=False)]

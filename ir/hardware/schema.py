@@ -52,10 +52,10 @@ from mcc.ir.hardware.quantities import (
     Overlap,
     PositiveCycles,
     PositiveSeconds,
+    PositiveVolt,
     Seconds,
     Siemens,
     Steps,
-    Volts,
     Watts,
 )
 
@@ -335,11 +335,11 @@ class Wires:
     """Between a bit line and the virtual ground of its converter."""
     switch_ohm: Ohms
     """An open switch at small voltages, in series with the conductances of `cell`."""
-    threshold_volt: Volts
+    threshold_volt: PositiveVolt
     """Threshold of a switch; its resistance rises with the voltage that it bears."""
-    gate_volt: Volts
+    gate_volt: PositiveVolt
     """Voltage on the gate of an open switch."""
-    read_volt: Volts
+    read_volt: PositiveVolt
     """Largest voltage on a cell with its switch; switches are linearised there."""
 
 

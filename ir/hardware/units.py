@@ -30,7 +30,6 @@ class Dimension(StrEnum):
     BYTE_RATE = "byte rate"
     NUMBER = "number"
     CELLS = "cells"
-    VOLTAGE = "voltage"
     INVERSE_VOLTAGE = "inverse voltage"
     QUADRATIC_CONDUCTANCE = "current per squared voltage"
     CUBIC_CONDUCTANCE = "current per cubed voltage"
@@ -91,7 +90,6 @@ UNITS: dict[Dimension, dict[str, Decimal]] = {
     },
     Dimension.NUMBER: {"1": Decimal(1)},
     Dimension.CELLS: {"cell": Decimal(1)},
-    Dimension.VOLTAGE: _prefixed("V", "m"),
     Dimension.INVERSE_VOLTAGE: {"1/V": Decimal(1)},
     Dimension.QUADRATIC_CONDUCTANCE: _prefixed("A/V2", "num"),
     Dimension.CUBIC_CONDUCTANCE: _prefixed("A/V3", "num"),

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from mcc.ir.diagnostics import MccError
 from mcc.ir.hardware import Target
 from mcc.runtime.arrays import Fidelity, ProgrammedArrays
+from mcc.runtime.devices import Read
 from mcc.runtime.wires.circuit import Wires
 from mcc.runtime.wires.effective import Trimmed, WiredCells, through_switches
 from mcc.runtime.wires.oracle import dense_transfer
 from mcc.runtime.wires.transfer import transfer_matrices
-from tests.runtime.test_arrays import (
-    ENCODINGS,
+from tests.programmed_arrays import (
     IDEAL,
     product,
     programmed,
@@ -25,6 +25,7 @@ from tests.runtime.test_arrays import (
     random_weights,
     small_target,
 )
+from tests.runtime.test_arrays import ENCODINGS
 
 Floats = NDArray[np.float64]
 
@@ -46,8 +47,10 @@ def macro_cells(target: Target, seed: int = 0) -> Floats:
 
 
 def effective(cells: Floats, target: Target) -> tuple[Floats, Floats]:
-    deviations = target.cell.read_noise * cells
-    return WiredCells(cells, deviations, target, GROUPS).of(GROUPS)
+    read = Read(cells, target.cell.read_noise * cells)
+    found = WiredCells(read, target, GROUPS).of(GROUPS)
+    assert found.sigma is not None
+    return found.siemens, found.sigma
 
 
 def lines_of(target: Target, driver: Floats | float | None = None) -> Wires:
@@ -120,7 +123,9 @@ def test_noise_of_reads_is_that_of_arrays_solved_again() -> None:
     cells, random = macro_cells(target), np.random.default_rng(1)
     deviations = 0.02 * cells
     opened = random.random(16) < 0.5
-    conductances, spread = WiredCells(cells, deviations, target, GROUPS[:1]).of(GROUPS[:1])
+    found = WiredCells(Read(cells, deviations), target, GROUPS[:1]).of(GROUPS[:1])
+    conductances, spread = found.siemens, found.sigma
+    assert spread is not None
     predicted = np.sqrt(np.square(spread[opened]).sum(axis=0))
     noisy = cells + deviations * random.normal(size=(600, *cells.shape))
     wires, rows_after = target.wires, 48 - GROUPS[0][1]

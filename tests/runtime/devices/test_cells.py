@@ -35,9 +35,9 @@ def test_states_are_evenly_spaced_and_ideal_cells_keep_them() -> None:
     assert math.isclose(targets[-1], cell.g_max_siemens)
     assert np.allclose(np.diff(targets), unit_siemens(cell))
     for conditions in (Conditions(), Conditions(seconds=1e8, kelvin=400.0, cycles=10**6)):
-        siemens, sigma = Cells(STATES, cell, PLACE).read(conditions)
-        assert np.array_equal(siemens, targets[STATES])
-        assert sigma is None
+        found = Cells(STATES, cell, PLACE).read(conditions)
+        assert np.array_equal(found.siemens, targets[STATES])
+        assert found.sigma is None
 
 
 def test_written_cells_have_the_spread_of_their_state() -> None:
