@@ -16,6 +16,7 @@ from mcc.ir.diagnostics import EXIT_BUG, EXIT_OK, EXIT_USER, Diagnostic, MccErro
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 COMMANDS = (
+    "compare",
     "compile",
     "disassemble",
     "explain",

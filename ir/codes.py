@@ -188,6 +188,10 @@ CODES: dict[str, str] = {
         "A model file points outside its own folder, or to something that is no plain file."
     ),
     "pattern-unmatched": "A pattern of node names matches no contraction of the network.",
+    "peer-missing": (
+        "A comparison needs AIHWKit beside mcc, and a model there of the same publication as the "
+        "device card."
+    ),
     "pickle-trusted": (
         "A pickle was loaded because the user allowed it; it ran whatever its author put there."
     ),

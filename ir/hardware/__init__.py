@@ -21,6 +21,7 @@ from mcc.ir.hardware.device import Temperature as Temperature
 from mcc.ir.hardware.device import Valid as Valid
 from mcc.ir.hardware.device import Variation as Variation
 from mcc.ir.hardware.device import WriteSpread as WriteSpread
+from mcc.ir.hardware.lines import Wires as Wires
 from mcc.ir.hardware.loading import files_of as files_of
 from mcc.ir.hardware.loading import load_target as load_target
 from mcc.ir.hardware.quantities import Kind as Kind
@@ -37,7 +38,6 @@ from mcc.ir.hardware.schema import Macro as Macro
 from mcc.ir.hardware.schema import Memory as Memory
 from mcc.ir.hardware.schema import VectorCycles as VectorCycles
 from mcc.ir.hardware.schema import VectorUnit as VectorUnit
-from mcc.ir.hardware.schema import Wires as Wires
 from mcc.ir.hardware.target import Target as Target
 from mcc.ir.hardware.target import target_from_dict as target_from_dict
 from mcc.ir.hardware.text import resolved_text as resolved_text

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any, cast, final, get_args, get_origin, get_type_hints
 
+from mcc.ir.hardware.lines import Wires
 from mcc.ir.hardware.quantities import Measures
-from mcc.ir.hardware.schema import Area, Cell, Chip, Core, Energy, Host, Macro, Wires
+from mcc.ir.hardware.schema import Area, Cell, Chip, Core, Energy, Host, Macro
 from mcc.ir.hardware.units import Dimension
 
 SECTIONS: dict[str, type] = {

@@ -10,7 +10,7 @@ import inspect
 import sys
 from enum import StrEnum
 
-from mcc.ir.hardware import choices, device, schema
+from mcc.ir.hardware import choices, device, lines, schema
 from mcc.ir.hardware.fields import SECTIONS, Leaf, leaves, parts
 from mcc.ir.hardware.quantities import Kind
 from mcc.ir.hardware.rules import RULES
@@ -65,7 +65,7 @@ def manual() -> str:
 def field_meanings() -> dict[tuple[str, str], str]:
     """Return the docstring under each field and each choice of the schema, by class and name."""
     found: dict[tuple[str, str], str] = {}
-    modules = (choices, device, schema)
+    modules = (choices, device, lines, schema)
     classes = [it for part in modules for it in ast.parse(inspect.getsource(part)).body]
     for cls in classes:
         if not isinstance(cls, ast.ClassDef):

@@ -11,9 +11,10 @@ from typing import Any, final
 
 from mcc.ir.diagnostics import NOWHERE, Diagnostic, Location, MccError, error, nearest
 from mcc.ir.hardware.fields import SECTIONS, Value, assemble, flatten, leaves
+from mcc.ir.hardware.lines import Wires
 from mcc.ir.hardware.quantities import Kind, Quantity
 from mcc.ir.hardware.rules import violations
-from mcc.ir.hardware.schema import Area, Cell, Chip, Core, Energy, Host, Macro, Wires
+from mcc.ir.hardware.schema import Area, Cell, Chip, Core, Energy, Host, Macro
 from mcc.ir.hardware.units import natural_unit
 from mcc.ir.hardware.values import value_of
 
