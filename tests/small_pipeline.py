@@ -6,7 +6,8 @@ What `mcc.compile` does, but for capture and proofs, which cost more time than a
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, cast
+from functools import cached_property
+from typing import Any, cast, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ from mcc.ir.network import Network, from_text, shape_of
 from mcc.ir.program import Program
 from mcc.passes import PassContext, parse_passes, run_pipeline
 from mcc.runtime.arrays import Fidelity
-from mcc.runtime.costs import costs_of
+from mcc.runtime.costs import Costs, costs_of
 from mcc.runtime.devices import NOW, Conditions
 from mcc.runtime.devices.conditions import condition_warnings
 from mcc.runtime.devices.current import currents
@@ -87,20 +88,55 @@ def program_for(network: Network, target: Target) -> Program:
     return generate(outcome.network, target).program
 
 
-def declared(network: Network, target: Target) -> dict[str, Any]:
-    """Return all that is declared of a network on a target: its report and its outputs."""
-    program = program_for(network, target)
-    costs = costs_of(program)
-    found = found_in(make_report(program, costs))
-    runs = {f"outputs.{fidelity}": (fidelity, NOW) for fidelity in Fidelity}
-    runs["outputs.aged"] = (Fidelity.DEVICE, AGED)
-    for name, (fidelity, conditions) in runs.items():
-        machine = Machine(program, fidelity, seed=5, costs=costs, conditions=conditions)
-        outputs = machine.run({"x": samples(network, 1, seed=8)}).outputs
-        found[name] = {name: it.tobytes() for name, it in outputs.items()}
-    found["warnings"] = warnings_of(target)
-    found["currents"] = currents_of(target)
-    return found
+RUNS = {
+    "outputs.device": (Fidelity.DEVICE, NOW),
+    "outputs.aged": (Fidelity.DEVICE, AGED),
+    "outputs.wire": (Fidelity.WIRE, NOW),
+    "outputs.converter": (Fidelity.CONVERTER, NOW),
+    "outputs.exact": (Fidelity.EXACT, NOW),
+}
+
+
+@final
+class Declarations:
+    """All that is declared of a network on a target, made when it is asked for."""
+
+    PARTS = ("warnings", "currents", "report", *RUNS)
+
+    def __init__(self, network: Network, target: Target) -> None:
+        """Take the network that is compiled for the target."""
+        self._network, self._target = network, target
+        self._made: dict[str, dict[str, Any]] = {}
+
+    def part(self, name: str) -> dict[str, Any]:
+        """Return one of `PARTS`, by keys that begin with its name."""
+        if name not in self._made:
+            self._made[name] = self._make(name)
+        return self._made[name]
+
+    def all(self) -> dict[str, Any]:
+        """Return every part."""
+        return {key: value for name in self.PARTS for key, value in self.part(name).items()}
+
+    @cached_property
+    def _program(self) -> Program:
+        return program_for(self._network, self._target)
+
+    @cached_property
+    def _costs(self) -> Costs:
+        return costs_of(self._program)
+
+    def _make(self, name: str) -> dict[str, Any]:
+        if name == "report":
+            return found_in(make_report(self._program, self._costs))
+        if name in RUNS:
+            fidelity, conditions = RUNS[name]
+            costs = self._costs
+            machine = Machine(self._program, fidelity, 5, costs=costs, conditions=conditions)
+            outputs = machine.run({"x": samples(self._network, 1, seed=8)}).outputs
+            return {name: {key: it.tobytes() for key, it in outputs.items()}}
+        made = warnings_of if name == "warnings" else currents_of
+        return {name: made(self._target)}
 
 
 def warnings_of(target: Target) -> list[str]:
