@@ -46,17 +46,7 @@ DRIFT: Context = (
 COLD: Context = (("cell.valid.coldest_kelvin", 200.0), ("cell.valid.hottest_kelvin", 320.0))
 WARM: Context = (("cell.valid.coldest_kelvin", 340.0), ("cell.valid.hottest_kelvin", 600.0))
 CUBE: Context = (("cell.current.cube_0_ampere_per_volt3", 1e-4),)
-DEVICE_SMALL: Context = (("macro.rows", 128), ("macro.cols", 128))
-WIRES: dict[str, Context] = {
-    **{path: SMALL for path in leaves() if path.startswith("wires.")},
-    "wires.idle_rows": (*SMALL, ("wires.selector", "none")),
-    "wires.interleaved": (*SMALL, ("macro.encoding", "differential"), ("macro.column_flip", False)),
-    "wires.source_ohm": (*SMALL, ("wires.feed", "source_line")),
-}
-"""Lines are solved sooner in small macros."""
-
-CONTEXTS: dict[str, Context] = {
-    **WIRES,
+DEVICE_CONTEXTS: dict[str, Context] = {
     "start_seconds": (*DRIFT, ("cell.valid.latest_seconds", 1e9)),
     "write.reference_siemens": (("cell.write.linear_siemens", 1e-6),),
     **{
@@ -82,7 +72,7 @@ range that it warns of."""
 
 SMALL: Context = (("macro.rows", 128), ("macro.cols", 128))
 WIRES: dict[str, Context] = {
-    **{path: SMALL for path in leaves() if path.startswith("wires.")},
+    "wires.feed": SMALL,
     "wires.idle_rows": (*SMALL, ("wires.selector", "none")),
     "wires.interleaved": (*SMALL, ("macro.encoding", "differential"), ("macro.column_flip", False)),
     "wires.source_ohm": (*SMALL, ("wires.feed", "source_line")),
