@@ -204,7 +204,7 @@ def pack_analog(
             side with the lowest slice first.
         variances: Variance of one read of each; None without noise.
         slices: Digits of a weight.
-        bits_per_cell: Bits of a digit, 1 to 4.
+        bits_per_cell: Bits of a digit, 1 to 8.
         active_rows: Rows of one analog sum. Groups start at row 0; the last one may be shorter.
         dac_bits: Bits of a phase, 1 to 8.
         flipped: Columns that hold the complement of their digits (groups, cols * slices); the
@@ -248,7 +248,7 @@ def analog_product(
         input_bits: Bits of a code, 1 to 8.
         sign_magnitude: Whether signed codes are driven by sign and magnitude, not in two's
             complement.
-        shift: Logarithm of the converter's step.
+        shift: Logarithm of the converter's step, 0 to 24.
         low: Lowest code of the converter.
         high: Highest code of the converter.
         noise_variance: Variance that is added to that of every sum, in squared digits.

@@ -192,7 +192,7 @@ nb::object product(const Array& array, const PackedAnalog& packed, int input_bit
                    const std::optional<std::string>& level) {
   const Codes codes = codes_of(array, packed.rows);
   require(input_bits >= 1 && input_bits <= 8, "input_bits must be 1 to 8");
-  require(shift >= 0 && shift <= 22, "shift must be 0 to 22");
+  require(shift >= 0 && shift <= 24, "shift must be 0 to 24");
   require(low <= 0 && high >= 0 && high < (1 << 24) && low >= -(1 << 24), "no such converter");
   require(noise_variance >= 0 && std::isfinite(noise_variance),
           "noise_variance must be finite and not negative");

@@ -80,7 +80,7 @@ PackedAnalog::PackedAnalog(const Matrix& matrix, const std::optional<Matrix>& sp
     : rows(matrix.shape(0)), sums(matrix.shape(1)), bits_per_cell(bits), dac_bits(dac) {
   require(rows >= 1 && rows < 65536 && sums >= 1, "weights have no rows or too many, or no columns");
   require(slice_count >= 1 && sums % slice_count == 0, "weights are not whole slices");
-  require(bits >= 1 && bits <= 4, "bits_per_cell must be 1 to 4");
+  require(bits >= 1 && bits <= 8, "bits_per_cell must be 1 to 8");
   require(bits * slice_count <= 31, "the digits of a weight must have at most 31 bits together");
   require(active_rows >= 1, "active_rows must be at least 1");
   require(dac >= 1 && dac <= 8, "dac_bits must be 1 to 8");

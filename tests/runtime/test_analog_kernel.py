@@ -249,7 +249,7 @@ def test_fixed_point_is_within_its_bound(dac_bits: int) -> None:
     [
         ({"input_bits": 9}, "input_bits"),
         ({"noise_variance": -1.0}, "noise_variance"),
-        ({"shift": 23}, "shift"),
+        ({"shift": 25}, "shift"),
         ({"positions": 0}, "positions"),
         ({"positions": 2**32}, "too many positions"),
         ({"low": 1}, "no such converter"),
