@@ -164,6 +164,7 @@ def _adc_pairs(columns: int, encoding: str, subtraction: str) -> str | None:
 
 def _sum_bits(rows: int, cell_bits: int, dac_bits: int, accumulation: str) -> str | None:
     """The largest analog sum must stay below 2**24 digit products."""
+    # Kernels convert sums as float32, which holds every whole number up to there.
     drive = 2 ** (8 if accumulation == "analog" else dac_bits) - 1
     largest = rows * (2**cell_bits - 1) * drive
     return f"it is {largest}" if largest >= 2**24 else None
