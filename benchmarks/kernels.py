@@ -29,7 +29,7 @@ from onnx import TensorProto, helper, numpy_helper
 from mcc.backends.crossbar import targets
 from mcc.runtime import _kernels
 from mcc.runtime.analog import digits_and_variances
-from mcc.runtime.devices import written_siemens
+from mcc.runtime.devices import Cells
 from mcc.runtime.random import MacroPlace
 
 SIZE, BATCHES, GROUPS = 512, (256, 4096), (128, 64)
@@ -180,8 +180,9 @@ def programming() -> Product:
 
     def program() -> object:
         place = MacroPlace(1, 0, 0)
-        conductances = written_siemens(states, target.cell, place, threads=THREADS)
-        return _kernels.pack_analog(*digits_and_variances(conductances, target), **layout)
+        cells = Cells(states, target.cell, place, threads=THREADS).read()
+        found = digits_and_variances(cells, target, THREADS)
+        return _kernels.pack_analog(*found, **layout, threads=THREADS)
 
     return program
 

@@ -191,6 +191,7 @@ def pack_analog(
     converter_of: NDArray[np.int32] | None = None,
     breakpoints: NDArray[np.float32] | None = None,
     codes: NDArray[np.int32] | None = None,
+    threads: int = 1,
 ) -> PackedAnalog:
     """Make the conductances of a tile ready for `analog_product`, in 16-bit fixed point.
 
@@ -203,7 +204,7 @@ def pack_analog(
             side with the lowest slice first.
         variances: Variance of one read of each; None without noise.
         slices: Digits of a weight.
-        bits_per_cell: Bits of a digit, 1 to 4.
+        bits_per_cell: Bits of a digit, 1 to 8.
         active_rows: Rows of one analog sum. Groups start at row 0; the last one may be shorter.
         dac_bits: Bits of a phase, 1 to 8.
         flipped: Columns that hold the complement of their digits (groups, cols * slices); the
@@ -213,6 +214,7 @@ def pack_analog(
         breakpoints: Ascending, in steps of the converter (converters, steps).
         codes: (converters, steps + 1); a level has the code of the breakpoints that are not above
             it.
+        threads: Threads to pack with.
     """
 
 def analog_product(
@@ -246,7 +248,7 @@ def analog_product(
         input_bits: Bits of a code, 1 to 8.
         sign_magnitude: Whether signed codes are driven by sign and magnitude, not in two's
             complement.
-        shift: Logarithm of the converter's step.
+        shift: Logarithm of the converter's step, 0 to 24.
         low: Lowest code of the converter.
         high: Highest code of the converter.
         noise_variance: Variance that is added to that of every sum, in squared digits.
@@ -327,6 +329,30 @@ def written_cells(
         sample: Third word of their counters.
         threads: Threads to compute with.
         level: Instruction set to use.
+    """
+
+def sums_of_cells(
+    siemens: NDArray[np.float64],
+    sigma: NDArray[np.float64] | None,
+    *,
+    relative: float,
+    per_siemens: float,
+    lowest: float,
+    pairs: bool,
+    threads: int = 1,
+) -> tuple[NDArray[np.float32], NDArray[np.float32] | None, bool]:
+    """Return weights and variances of analog sums (rows, sums), and whether cells can be like that.
+
+    No cell has a negative conductance, or one that is no finite number.
+
+    Args:
+        siemens: Conductances (rows, columns), with any strides.
+        sigma: Standard deviation of a read of each, likewise; None where it is relative.
+        relative: Standard deviation over conductance; 0 without noise. Not used with `sigma`.
+        per_siemens: Digits of a siemens.
+        lowest: Digits to take off each cell, where columns make sums alone.
+        pairs: Whether two neighbouring columns make a sum, of which the second is subtracted.
+        threads: Threads to compute with.
     """
 
 def reduce_blocks(

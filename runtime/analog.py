@@ -37,23 +37,19 @@ from mcc.runtime.general import GeneralTile
 from mcc.runtime.reads import Reads, without_offset
 from mcc.runtime.sums import Sums
 
-ROWS_AT_ONCE = 8
-"""Whose currents stay in the cache while they become digits."""
-
 
 def analog_tile(
-    tile: Tile, target: Target, cells: Read, periphery: Periphery
+    tile: Tile, target: Target, cells: Read, periphery: Periphery, threads: int = 1
 ) -> AnalogTile | GeneralTile:
     """Return the tile of cells (rows, physical columns), by the fastest way there.
 
     Raises:
         MccError: `conductance`, for a negative one or what is no number.
     """
-    check_siemens(cells.siemens)
-    weights, variances = digits_and_variances(cells, target)
+    weights, variances = digits_and_variances(cells, target, threads)
     summed = target.macro.accumulation is Accumulation.ANALOG and variances is not None
     if periphery.ideal and not summed:
-        return AnalogTile(tile, target, weights, variances)
+        return AnalogTile(tile, target, weights, variances, threads)
     return GeneralTile(tile, target, weights, variances, periphery)
 
 
@@ -67,6 +63,7 @@ class AnalogTile:
         target: Target,
         weights: NDArray[np.float32],
         variances: NDArray[np.float32] | None,
+        threads: int = 1,
     ) -> None:
         """Take the weight and the variance of a read of each analog sum's cells (rows, sums)."""
         self._tile, self._macro = tile, target.macro
@@ -82,6 +79,7 @@ class AnalogTile:
             active_rows=target.macro.active_rows,
             dac_bits=target.macro.dac_bits,
             flipped=flipped if flipped.any() else None,
+            threads=threads,
         )
 
     def multiply(self, codes: NDArray[Any], reads: Reads) -> NDArray[np.int32]:
@@ -106,25 +104,31 @@ class AnalogTile:
 
 
 def digits_and_variances(
-    cells: Read, target: Target
+    cells: Read, target: Target, threads: int = 1
 ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
     """Return the weight and the variance of a read of each analog sum's cells (rows, sums).
 
     They are in units of one digit (and its square); columns that are subtracted as currents are one
     sum. Without read noise there are no variances.
+
+    Raises:
+        MccError: `conductance`, for a negative one or what is no number.
     """
-    unit, pairs = unit_siemens(target.cell), paired(target.macro)
-    rows, columns = cells.siemens.shape
-    digits = np.empty((rows, columns // 2 if pairs else columns), np.float32)
-    variances = None if cells.sigma is None else np.empty_like(digits)
-    for first in range(0, rows, ROWS_AT_ONCE):
-        part = slice(first, first + ROWS_AT_ONCE)
-        currents = cells.siemens[part] * (1 / unit)
-        if pairs:
-            np.subtract(currents[:, 0::2], currents[:, 1::2], out=digits[part], casting="same_kind")
-        else:
-            digits[part] = currents - target.cell.g_min_siemens / unit
-        if cells.sigma is not None and variances is not None:
-            spreads = np.square(cells.sigma[part] * (1 / unit))
-            variances[part] = spreads[:, 0::2] + spreads[:, 1::2] if pairs else spreads
-    return digits, variances
+    unit = unit_siemens(target.cell)
+    sigma, relative = None, 0.0
+    if isinstance(cells.spread, np.ndarray):
+        sigma = cells.spread
+    elif cells.spread is not None:
+        relative = cells.spread
+    weights, variances, good = _kernels.sums_of_cells(
+        cells.siemens,
+        sigma,
+        relative=relative,
+        per_siemens=1 / unit,
+        lowest=target.cell.g_min_siemens / unit,
+        pairs=paired(target.macro),
+        threads=threads,
+    )
+    if not good:
+        check_siemens(cells.siemens)
+    return weights, variances

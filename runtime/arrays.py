@@ -202,7 +202,8 @@ class ProgrammedArrays:
         if self._fidelity is Fidelity.WIRE and target.wires.feed is Feed.SOURCE_LINE:
             return GatedTile(tile, target, content)
         place = MacroPlace(self._seed, tile.core, tile.macro)
-        return analog_tile(tile, target, content, periphery_of(target.macro, place))
+        periphery = periphery_of(target.macro, place)
+        return analog_tile(tile, target, content, periphery, self._threads)
 
     def read(self, tile: int, cells: ArrayTile, codes: NDArray[Any]) -> NDArray[np.int32]:
         """Multiply codes (inputs, rows) with cells of a tile, as the next read of its macro."""

@@ -99,8 +99,8 @@ def _adc_staircase(
 
 
 def _cell_bits(bits: int) -> str | None:
-    """A cell holds at most 4 bits."""
-    return f"{bits} bits" if bits > 4 else None
+    """A cell holds at most 8 bits."""
+    return f"{bits} bits" if bits > 8 else None
 
 
 def _conductances(low: float, high: float) -> str | None:
@@ -163,10 +163,11 @@ def _adc_pairs(columns: int, encoding: str, subtraction: str) -> str | None:
 
 
 def _sum_bits(rows: int, cell_bits: int, dac_bits: int, accumulation: str) -> str | None:
-    """The largest analog sum must stay below 2**22 digit products."""
+    """The largest analog sum must stay below 2**24 digit products."""
+    # Kernels convert sums as float32, which holds every whole number up to there.
     drive = 2 ** (8 if accumulation == "analog" else dac_bits) - 1
     largest = rows * (2**cell_bits - 1) * drive
-    return f"it is {largest}" if largest >= 2**22 else None
+    return f"it is {largest}" if largest >= 2**24 else None
 
 
 def _macro_lines(lines: int) -> str | None:

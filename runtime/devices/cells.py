@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
@@ -15,7 +14,7 @@ from mcc.ir.hardware.encoding import largest_digit
 from mcc.runtime.devices.conditions import NOW, Conditions
 from mcc.runtime.devices.drift import drifted, drifts, exponent_moments, shift_moments
 from mcc.runtime.devices.endurance import failed_cells
-from mcc.runtime.devices.read import read_sigma
+from mcc.runtime.devices.read import is_proportional, read_sigma
 from mcc.runtime.devices.states import target_siemens
 from mcc.runtime.devices.stuck import Stuck, checked_map, drawn_map, hold
 from mcc.runtime.devices.temperature import acceleration, at_kelvin
@@ -25,14 +24,30 @@ from mcc.runtime.random import MacroPlace, Purpose, normal_numbers
 
 
 @final
-@dataclass(frozen=True, eq=False)
 class Read:
     """What reads of some cells find, in siemens."""
 
-    siemens: NDArray[np.float64]
-    """Mean conductance of every cell (rows, cols)."""
-    sigma: NDArray[np.float64] | None
-    """Its standard deviation from read to read (rows, cols); None without read noise."""
+    def __init__(
+        self, siemens: NDArray[np.float64], sigma: NDArray[np.float64] | float | None
+    ) -> None:
+        """Take means (rows, cols) and what they scatter by.
+
+        Args:
+            siemens: Mean conductance of every cell (rows, cols).
+            sigma: Its standard deviation from read to read (rows, cols); a number is relative to
+                the conductance; None without read noise.
+        """
+        self.siemens = siemens
+        """Mean conductance of every cell (rows, cols)."""
+        self.spread = sigma
+        """The standard deviation as it was given."""
+
+    @property
+    def sigma(self) -> NDArray[np.float64] | None:
+        """Standard deviation of every cell (rows, cols); None without read noise."""
+        if self.spread is None or isinstance(self.spread, np.ndarray):
+            return self.spread
+        return self.siemens * self.spread
 
     def __getitem__(self, key: Any) -> Read:
         """Return some of the cells."""
@@ -50,7 +65,10 @@ class Read:
 
     def map(self, change: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> Read:
         """Return the cells in another order or form."""
-        return Read(change(self.siemens), None if self.sigma is None else change(self.sigma))
+        spread = self.spread
+        return Read(
+            change(self.siemens), change(spread) if isinstance(spread, np.ndarray) else spread
+        )
 
 
 @final
@@ -94,7 +112,8 @@ class Cells:
         self._table = target_siemens(np.arange(largest_digit(cell) + 1, dtype=np.uint8), cell)
         shape = (states.shape[0], states.shape[1])
         fixed = drawn_map(shape, cell, place) if stuck is None else checked_map(stuck, shape)
-        fixed[failed_cells(shape, cycles + earlier + 1, cell, place)] = Stuck.LOW
+        if cell.endurance_shape:
+            fixed[failed_cells(shape, cycles + earlier + 1, cell, place)] = Stuck.LOW
         self.stuck = fixed
         """Map of stuck and failed cells (rows, cols): 0 free, 1 low, 2 high."""
         self.written = self._written()
@@ -109,6 +128,8 @@ class Cells:
         elapsed = seconds * acceleration(kelvin, law) / cell.start_seconds
         aged = self._aged(max(elapsed, 1.0))
         found = at_kelvin(aged, kelvin, law)
+        if is_proportional(seconds, cell):
+            return Read(found, float(cell.read_noise) or None)
         return Read(found, read_sigma(found, self.written, seconds, cell))
 
     def _written(self) -> NDArray[np.float64]:

@@ -15,6 +15,13 @@ def gathered(seconds: float, read_seconds: float) -> float:
     return math.sqrt(max(math.log((seconds + read_seconds) / (2 * read_seconds)), 0.0))
 
 
+def is_proportional(seconds: float, cell: Cell) -> bool:
+    """Whether the noise of a read is `read_noise G` and no more, at a time since programming."""
+    law = cell.flicker
+    others = law.fraction or law.logarithmic_siemens
+    return not (others and gathered(seconds, law.read_seconds))
+
+
 def read_sigma(
     conductances: NDArray[np.float64], written: NDArray[np.float64], seconds: float, cell: Cell
 ) -> NDArray[np.float64] | None:

@@ -192,7 +192,7 @@ nb::object product(const Array& array, const PackedAnalog& packed, int input_bit
                    const std::optional<std::string>& level) {
   const Codes codes = codes_of(array, packed.rows);
   require(input_bits >= 1 && input_bits <= 8, "input_bits must be 1 to 8");
-  require(shift >= 0 && shift <= 22, "shift must be 0 to 22");
+  require(shift >= 0 && shift <= 24, "shift must be 0 to 24");
   require(low <= 0 && high >= 0 && high < (1 << 24) && low >= -(1 << 24), "no such converter");
   require(noise_variance >= 0 && std::isfinite(noise_variance),
           "noise_variance must be finite and not negative");
@@ -264,9 +264,10 @@ void bind_analog(nb::module_& module) {
          const std::optional<PackedAnalog::Flags>& flipped,
          const std::optional<PackedAnalog::Converters>& converter_of,
          const std::optional<PackedAnalog::Matrix>& breakpoints,
-         const std::optional<PackedAnalog::Codes>& codes) {
+         const std::optional<PackedAnalog::Codes>& codes, int threads) {
+        mcc::require(threads >= 1, "threads must be at least 1");
         PackedAnalog packed(weights, variances, slices, bits_per_cell, active_rows, dac_bits,
-                            flipped);
+                            flipped, threads);
         const bool all = converter_of && breakpoints && codes;
         mcc::require(all || !(converter_of || breakpoints || codes),
                      "converter_of, breakpoints and codes come together");
@@ -276,7 +277,7 @@ void bind_analog(nb::module_& module) {
       "weights"_a.noconvert(), "variances"_a.noconvert().none(), nb::kw_only(), "slices"_a,
       "bits_per_cell"_a, "active_rows"_a, "dac_bits"_a, "flipped"_a.noconvert() = nb::none(),
       "converter_of"_a.noconvert() = nb::none(), "breakpoints"_a.noconvert() = nb::none(),
-      "codes"_a.noconvert() = nb::none());
+      "codes"_a.noconvert() = nb::none(), "threads"_a = 1);
   module.def("analog_product", &mcc::product, "codes"_a.noconvert(), "tile"_a, nb::kw_only(),
              "input_bits"_a, "sign_magnitude"_a, "shift"_a, "low"_a, "high"_a,
              "noise_variance"_a = 0.0, "seed"_a = 0, "place"_a = 0, "event"_a = 0, "sample"_a = 0,

@@ -8,18 +8,34 @@ namespace mcc::MCC_LEVEL {
 
 namespace {
 
+// Lanes of two vectors in turns, from the first half of each or from the second.
+template <int half, class Vector>
+[[gnu::always_inline]] inline Vector in_turns(Vector a, Vector b) {
+  I32 places;
+  for (int i = 0; i < lane_count; ++i)
+    places[i] = half * lane_count / 2 + i / 2 + i % 2 * lane_count;
+  return __builtin_shuffle(a, b, places);
+}
+
+template <class Vector>
+[[gnu::always_inline]] inline void transpose(const Vector (&four)[4], Vector (&rows)[4]) {
+  const Vector a = in_turns<0>(four[0], four[2]), b = in_turns<0>(four[1], four[3]);
+  const Vector c = in_turns<1>(four[0], four[2]), d = in_turns<1>(four[1], four[3]);
+  rows[0] = in_turns<0>(a, b);
+  rows[1] = in_turns<1>(a, b);
+  rows[2] = in_turns<0>(c, d);
+  rows[3] = in_turns<1>(c, d);
+}
+
 template <class Item, class Vector, class Make>
 [[gnu::always_inline]] inline void fill(std::uint32_t first, std::size_t count, Item* items,
                                         const Make& make) {
   for (std::size_t start = 0; start < count; start += lane_count) {
-    Vector four[4];
+    Vector four[4], rows[4];
     make(first + static_cast<std::uint32_t>(start), four);
-    Item lanes_of[4][lane_count];
-    for (int p = 0; p < 4; ++p) store(lanes_of[p], four[p]);
-    const int left = start + lane_count <= count ? lane_count : static_cast<int>(count - start);
-    Item* to = items + start * 4;
-    for (int i = 0; i < left; ++i)
-      for (int p = 0; p < 4; ++p) to[i * 4 + p] = lanes_of[p][i];
+    transpose(four, rows);
+    const std::size_t left = count - start;
+    std::memcpy(items + start * 4, rows, left < lane_count ? left * 4 * sizeof(Item) : sizeof rows);
   }
 }
 

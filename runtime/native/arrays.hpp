@@ -11,7 +11,43 @@
 #include <new>
 #include <string>
 
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
+
 namespace mcc {
+
+// Asks for large pages, without which new memory costs more than what is written into it.
+inline void ask_for_large_pages([[maybe_unused]] void* items, [[maybe_unused]] std::size_t bytes) {
+#ifdef __linux__
+  constexpr std::size_t page = 4096, worth = std::size_t(1) << 22;
+  const std::size_t start = (reinterpret_cast<std::size_t>(items) + page - 1) / page * page;
+  const std::size_t end = (reinterpret_cast<std::size_t>(items) + bytes) / page * page;
+  if (bytes >= worth) madvise(reinterpret_cast<void*>(start), end - start, MADV_HUGEPAGE);
+#endif
+}
+
+// A new matrix that NumPy owns once it is returned.
+template <class Item>
+struct Owned {
+  Owned(std::size_t rows_, std::size_t cols_)
+      : rows(rows_), cols(cols_), items(new Item[rows * cols + 1]) {
+    ask_for_large_pages(items.get(), rows * cols * sizeof(Item));
+  }
+
+  nanobind::object release() {
+    Item* data = items.get();
+    nanobind::capsule owner(data, [](void* p) noexcept { delete[] static_cast<Item*>(p); });
+    items.release();
+    const std::size_t shape[2] = {rows, cols};
+    using Result = nanobind::ndarray<nanobind::numpy, Item, nanobind::ndim<2>>;
+    return nanobind::cast(Result(data, 2, shape, owner));
+  }
+
+  std::size_t rows;
+  std::size_t cols;
+  std::unique_ptr<Item[]> items;
+};
 
 // Zeroed memory on a cache line.
 template <class Item>
@@ -70,23 +106,6 @@ inline Codes codes_of(const Array& array, std::size_t rows) {
           array.stride(1), is_signed};
 }
 
-// A new matrix of int32 that NumPy owns once it is returned.
-struct Sums {
-  Sums(std::size_t batch_, std::size_t cols_)
-      : batch(batch_), cols(cols_), items(new std::int32_t[batch * cols + 1]) {}
-
-  nanobind::object release() {
-    std::int32_t* data = items.get();
-    nanobind::capsule owner(data, [](void* p) noexcept { delete[] static_cast<std::int32_t*>(p); });
-    items.release();
-    const std::size_t shape[2] = {batch, cols};
-    using Result = nanobind::ndarray<nanobind::numpy, std::int32_t, nanobind::ndim<2>>;
-    return nanobind::cast(Result(data, 2, shape, owner));
-  }
-
-  std::size_t batch;
-  std::size_t cols;
-  std::unique_ptr<std::int32_t[]> items;
-};
+using Sums = Owned<std::int32_t>;
 
 }  // namespace mcc

@@ -5,6 +5,15 @@
 #include <string>
 #include <vector>
 
+// For plain loops over arrays: the compiler builds them for several instruction sets, of which the
+// loader takes the best. They round alike, so that none has to be forced.
+#if defined(MCC_X86) && defined(__GLIBC__) && !defined(__clang__)
+#define MCC_BEST_BUILD \
+  __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define MCC_BEST_BUILD
+#endif
+
 namespace mcc {
 
 enum class Level { avx512, avx2, portable };

@@ -25,7 +25,7 @@ class PackedAnalog {
 
   PackedAnalog(const Matrix& weights, const std::optional<Matrix>& variances, int slices,
                int bits_per_cell, int active_rows, int dac_bits,
-               const std::optional<Flags>& flipped);
+               const std::optional<Flags>& flipped, std::size_t threads);
 
   // Converters (sums,) with their breakpoints (converters, count) and codes (converters, count + 1).
   void set_staircases(const Converters& converter_of, const Matrix& breakpoints,
@@ -57,13 +57,23 @@ class PackedAnalog {
     double chunk = 0;     // of 16 rows
     double group = 0;     // of all rows of a group
     double variance = 0;  // of all rows of a group
+    bool good = true;     // whether all numbers are finite, and variances not negative
   };
-  Bounds bounds(const Matrix& weights, const std::optional<Matrix>& variances) const;
+  static Bounds wider(const Bounds& a, const Bounds& b);
+  // The sums of up to 32 columns of weights, which lie side by side.
+  struct Block {
+    std::size_t first, count;  // sums
+    std::size_t unit;          // the first of its units
+  };
+  template <class Run>
+  void each_block(std::size_t threads, const Run& run) const;
+  Block block_of(std::size_t number) const;
+  Bounds bounds(const Matrix& weights, const Matrix* variances, const Block& block) const;
   void choose_scales(const Bounds& bounds);
-  void pack_weights(const Matrix& matrix);
-  void pack_variances(const Matrix& matrix);
+  void pack_weights(const Matrix& matrix, const Block& block);
+  void pack_variances(const Matrix& matrix, const Block& block);
+  void pack_row(const std::int32_t* numbers, const Block& block, std::int16_t* to) const;
   void pack_flips(const Flags& flipped);
-  std::vector<std::size_t> places() const;
   std::size_t place_of_row(std::size_t row) const;
   std::size_t place_of_sum(std::size_t group, std::size_t sum) const;
 

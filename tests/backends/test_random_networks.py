@@ -35,7 +35,7 @@ VARIANTS: Mapping[str, Sequence[Any]] = {
     "macro.input_coding": list(InputCoding),
     "macro.accumulation": list(Accumulation),
     "macro.dac_bits": [1, 2, 3, 8],
-    "cell.bits": [1, 2, 3, 4],
+    "cell.bits": [1, 2, 3, 4, 5, 7, 8],
     "weight_bits": range(2, 9),
     "activation_bits": range(2, 9),
 }

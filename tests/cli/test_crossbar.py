@@ -210,7 +210,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], str, str]] = {
         "option-value",
         "given twice",
     ),
-    "value": (lambda: mcc.Crossbar(WEIGHTS, cell__bits=9), "target-invalid", "4 bits"),
+    "value": (lambda: mcc.Crossbar(WEIGHTS, cell__bits=9), "target-invalid", "8 bits"),
     "conductance": (
         lambda: mcc.Crossbar(WEIGHTS, cell__g_min_siemens=-1e-6),
         "target-invalid",

@@ -67,7 +67,7 @@ def random_weights(macro: Macro, bits: int, seed: int, rows: int = 37) -> NDArra
 
 @pytest.mark.parametrize(("encoding", "flip"), ENCODINGS)
 @pytest.mark.parametrize("differential", list(Differential))
-@pytest.mark.parametrize("cell_bits", [1, 2, 3, 4])
+@pytest.mark.parametrize("cell_bits", [1, 2, 3, 4, 7, 8])
 @pytest.mark.parametrize("overlap", [0, 1, 2, 6, 14])
 @pytest.mark.parametrize("bits", [2, 3, 4, 5, 6, 7, 8])
 def test_decode_undoes_encode(

@@ -161,6 +161,33 @@ def test_ideal_cells_are_whole_digits(encoding: str) -> None:
     assert variances is None
 
 
+@pytest.mark.parametrize("relative", [True, False])
+@pytest.mark.parametrize("encoding", ["differential", "offset"])
+def test_digits_and_variances_are_currents_over_that_of_a_digit(
+    encoding: str, relative: bool
+) -> None:
+    """However the cells lie in memory, and however many threads there are."""
+    target = target_of(encoding)
+    unit, lowest = unit_siemens(target.cell), target.cell.g_min_siemens
+    siemens = np.random.default_rng(2).uniform(0, 2 * lowest, (300, 260))
+    cells = Read(siemens, NOISE if relative else NOISE * siemens)
+    currents, squares = siemens * (1 / unit), np.square(NOISE * siemens * (1 / unit))
+    if encoding == "differential":
+        digits = currents[:, 0::2] - currents[:, 1::2]
+        variances = squares[:, 0::2] + squares[:, 1::2]
+    else:
+        digits, variances = currents - lowest / unit, squares
+    for form in (cells, Read(np.asfortranarray(siemens), cells.sigma)):
+        for threads in (1, 3):
+            found = digits_and_variances(form, target, threads)
+            assert np.array_equal(found[0], digits.astype(np.float32))
+            assert found[1] is not None
+            assert np.array_equal(found[1], variances.astype(np.float32))
+    assert cells.sigma is not None
+    assert np.array_equal(cells[3:5].T.siemens, siemens[3:5].T)
+    assert np.array_equal(np.asarray(cells[3:5].T.sigma), cells.sigma[3:5].T)
+
+
 @pytest.mark.parametrize("wrong", [-1e-9, float("nan"), float("inf")])
 def test_impossible_conductances_are_refused(wrong: float) -> None:
     target = target_of("offset")

@@ -249,7 +249,7 @@ def test_fixed_point_is_within_its_bound(dac_bits: int) -> None:
     [
         ({"input_bits": 9}, "input_bits"),
         ({"noise_variance": -1.0}, "noise_variance"),
-        ({"shift": 23}, "shift"),
+        ({"shift": 25}, "shift"),
         ({"positions": 0}, "positions"),
         ({"positions": 2**32}, "too many positions"),
         ({"low": 1}, "no such converter"),
@@ -282,3 +282,21 @@ def test_wrong_arrays_are_refused() -> None:
     double: Any = weights.astype(np.float64)
     with pytest.raises(TypeError):
         _kernels.pack_analog(double, None, slices=1, **pack)
+
+
+def test_packing_does_not_depend_on_threads() -> None:
+    random = np.random.default_rng(4)
+    weights = random.normal(0, 1, (100, 600)).astype(np.float32)
+    codes = random.integers(0, 256, (8, 100)).astype(np.uint8)
+    for dac_bits in (1, 4):
+        pack: dict[str, Any] = {"bits_per_cell": 2, "active_rows": 48, "dac_bits": dac_bits}
+        drive: dict[str, Any] = {"input_bits": 8, "sign_magnitude": False, "shift": 0}
+        drive |= {"low": -128, "high": 127}
+        alone, together = (
+            _kernels.pack_analog(weights, weights**2, slices=4, threads=threads, **pack)
+            for threads in (1, 3)
+        )
+        assert np.array_equal(
+            _kernels.analog_product(codes, alone, **drive),
+            _kernels.analog_product(codes, together, **drive),
+        )

@@ -33,7 +33,17 @@ ENCODINGS = [("differential", False), ("offset", False), ("offset", True)]
 @pytest.mark.parametrize("signed", [False, True])
 @pytest.mark.parametrize(
     ("weight_bits", "input_bits", "cell_bits", "dac_bits"),
-    [(8, 8, 1, 1), (8, 8, 2, 1), (5, 6, 2, 3), (4, 3, 4, 2), (2, 2, 1, 1), (3, 8, 3, 8)],
+    [
+        (8, 8, 1, 1),
+        (8, 8, 2, 1),
+        (5, 6, 2, 3),
+        (4, 3, 4, 2),
+        (2, 2, 1, 1),
+        (3, 8, 3, 8),
+        (8, 8, 7, 8),
+        (8, 7, 5, 1),
+        (8, 8, 8, 3),
+    ],
 )
 def test_ideal_array_gives_the_exact_product(
     fidelity: Fidelity,
