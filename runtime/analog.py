@@ -32,7 +32,9 @@ from mcc.ir.hardware.encoding import paired, row_groups
 from mcc.ir.program.tables import Tile
 from mcc.runtime import _kernels
 from mcc.runtime.converters.periphery import Periphery
+from mcc.runtime.currents import LinearCurrents
 from mcc.runtime.devices import Read, check_siemens, unit_siemens
+from mcc.runtime.drives import Drives
 from mcc.runtime.general import GeneralTile
 from mcc.runtime.reads import Reads, without_offset
 from mcc.runtime.sums import Sums
@@ -54,7 +56,10 @@ def analog_tile(
     summed = target.macro.accumulation is Accumulation.ANALOG and variances is not None
     if periphery.ideal and not summed:
         return AnalogTile(tile, target, weights, variances)
-    return GeneralTile(tile, target, weights, variances, periphery)
+    drives = Drives(tile, target.macro, periphery)
+    lines = min(target.macro.active_rows, tile.rows)
+    currents = LinearCurrents(weights, variances, drives, lines)
+    return GeneralTile(tile, target, currents, periphery)
 
 
 @final

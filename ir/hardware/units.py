@@ -30,7 +30,6 @@ class Dimension(StrEnum):
     BYTE_RATE = "byte rate"
     NUMBER = "number"
     CELLS = "cells"
-    VOLTAGE = "voltage"
     INVERSE_VOLTAGE = "inverse voltage"
     QUADRATIC_CONDUCTANCE = "current per squared voltage"
     CUBIC_CONDUCTANCE = "current per cubed voltage"
