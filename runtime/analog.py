@@ -21,12 +21,13 @@ bits in a phase: `2**31 / drive**2`, at least 32767): below a thousandth of the 
 
 from __future__ import annotations
 
-from typing import Any, final
+import math
+from typing import Any, TypedDict, final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mcc.ir.hardware import Accumulation, InputForm, Target
+from mcc.ir.hardware import Accumulation, Target
 from mcc.ir.hardware.conversion import code_range
 from mcc.ir.hardware.encoding import paired, row_groups
 from mcc.ir.program.tables import Tile
@@ -36,9 +37,11 @@ from mcc.runtime.currents import LinearCurrents
 from mcc.runtime.devices import Read, check_siemens, unit_siemens
 from mcc.runtime.drives import Drives
 from mcc.runtime.general import GeneralTile
-from mcc.runtime.reads import Reads, without_offset
-from mcc.runtime.sums import Sums
+from mcc.runtime.reads import Reads, drive_arguments, without_offset
+from mcc.runtime.sums import Sums, converter_of
 
+LARGEST_READ_NORMAL = 9.0
+"""No normal number of read noise is larger: all twelve choices the largest give 8.5."""
 ROWS_AT_ONCE = 8
 """Whose currents stay in the cache while they become digits."""
 
@@ -52,10 +55,17 @@ def analog_tile(
         MccError: `conductance`, for a negative one or what is no number.
     """
     check_siemens(cells.siemens)
+    return effective_tile(tile, target, cells, periphery)
+
+
+def effective_tile(
+    tile: Tile, target: Target, cells: Read, periphery: Periphery
+) -> AnalogTile | GeneralTile:
+    """Return the tile of cells that are what converters see, which may be below 0 siemens."""
     weights, variances = digits_and_variances(cells, target)
     summed = target.macro.accumulation is Accumulation.ANALOG and variances is not None
-    if periphery.ideal and not summed:
-        return AnalogTile(tile, target, weights, variances)
+    if periphery.exact_drives and not summed:
+        return AnalogTile(tile, target, weights, variances, periphery)
     drives = Drives(tile, target.macro, periphery)
     lines = min(target.macro.active_rows, tile.rows)
     currents = LinearCurrents(weights, variances, drives, lines)
@@ -64,7 +74,7 @@ def analog_tile(
 
 @final
 class AnalogTile:
-    """One tile in the cells of a programmed macro with an ideal periphery."""
+    """One tile in the cells of a programmed macro with exact drivers."""
 
     def __init__(
         self,
@@ -72,21 +82,34 @@ class AnalogTile:
         target: Target,
         weights: NDArray[np.float32],
         variances: NDArray[np.float32] | None,
+        periphery: Periphery,
     ) -> None:
         """Take the weight and the variance of a read of each analog sum's cells (rows, sums)."""
-        self._tile, self._macro = tile, target.macro
-        self._sign_magnitude = target.macro.input_form is InputForm.SIGN_MAGNITUDE
-        self._low, self._high = code_range(target.macro)
+        macro = target.macro
+        self._tile, self._macro = tile, macro
+        self._low, self._high = code_range(macro)
         self._sums = Sums(tile, target)
-        flipped = tile.flipped(row_groups(target.macro, tile.rows), weights.shape[1])
+        self._drives = drive_arguments(tile, macro)
+        self._noise_variance = (periphery.conversion_noise * 2.0**tile.shift) ** 2
+        flipped = tile.flipped(row_groups(macro, tile.rows), weights.shape[1])
+        staircases: _Staircases = {"converter_of": None, "breakpoints": None, "codes": None}
+        if periphery.bank is not None:
+            used = converter_of(tile, target, weights.shape[1])
+            bank, used = periphery.bank.within(self._reach(weights, variances), used)
+            staircases = {
+                "converter_of": used,
+                "breakpoints": bank.breakpoints,
+                "codes": bank.codes,
+            }
         self._packed = _kernels.pack_analog(
             weights,
             variances,
             slices=self._sums.slices,
             bits_per_cell=target.cell.bits,
-            active_rows=target.macro.active_rows,
-            dac_bits=target.macro.dac_bits,
+            active_rows=macro.active_rows,
+            dac_bits=self._drives["dac_bits"],
             flipped=flipped if flipped.any() else None,
+            **staircases,
         )
 
     def multiply(self, codes: NDArray[Any], reads: Reads) -> NDArray[np.int32]:
@@ -94,11 +117,12 @@ class AnalogTile:
         converted = _kernels.analog_product(
             codes,
             self._packed,
-            input_bits=self._tile.input_bits,
-            sign_magnitude=self._sign_magnitude,
+            input_bits=self._drives["input_bits"],
+            sign_magnitude=self._drives["sign_magnitude"],
             shift=self._tile.shift,
             low=self._low,
             high=self._high,
+            noise_variance=self._noise_variance,
             seed=reads.seed,
             place=reads.place,
             event=reads.event,
@@ -108,6 +132,24 @@ class AnalogTile:
         )
         sums = self._sums.combined(converted)
         return without_offset(sums, codes, self._tile, self._macro)
+
+    def _reach(self, weights: NDArray[np.float32], variances: NDArray[np.float32] | None) -> float:
+        """Return a level, in steps, that none exceeds in size, the rounding of cells included."""
+        drive = 2 ** self._drives["dac_bits"] - 1
+        rows = min(self._macro.active_rows, len(weights))
+        largest = float(np.abs(weights).max(initial=0))
+        spread = 0.0 if variances is None else float(variances.max(initial=0))
+        deviation = math.sqrt(drive**2 * rows * spread + self._noise_variance)
+        reach = 1.001 * drive * rows * largest + LARGEST_READ_NORMAL * deviation
+        return reach / 2**self._tile.shift + 1
+
+
+class _Staircases(TypedDict):
+    """Converters as the kernel takes them."""
+
+    converter_of: NDArray[np.int32] | None
+    breakpoints: NDArray[np.float32] | None
+    codes: NDArray[np.int32] | None
 
 
 def digits_and_variances(

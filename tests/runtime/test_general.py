@@ -76,6 +76,10 @@ def general_of(tile: Tile, target: Target, digits: Digits) -> GeneralTile:
     return GeneralTile(tile, target, currents, periphery)
 
 
+def kernel(tile: Tile, target: Target, digits: Digits) -> AnalogTile:
+    return AnalogTile(tile, target, *digits, periphery_of(target.macro, PLACE))
+
+
 def as_kernels_hold(cells: Read, target: Target) -> Digits:
     """Return weights and variances rounded to the fixed point of the kernel."""
     digits = digits_and_variances(cells, target)
@@ -108,7 +112,7 @@ def test_it_gives_the_numbers_of_the_kernel(
     )
     tile, cells = layer_of(target, shift=1)
     codes, digits = random_codes(203), as_kernels_hold(cells, target)
-    expected = AnalogTile(tile, target, *digits).multiply(codes, READS)
+    expected = kernel(tile, target, digits).multiply(codes, READS)
     found = general_of(tile, target, digits).multiply(codes, READS)
     assert np.mean(found != expected) < 0.003
     assert bool(tile.flips) == encoding[1]
@@ -120,7 +124,7 @@ def test_ideal_cells_give_the_kernels_bits(encoding: Encoding) -> None:
     target = target_of("isaac", macro__encoding=encoding.value, macro__column_flip=False, **QUIET)
     tile, cells = layer_of(target, shift=2)
     codes = random_codes(300)
-    expected = AnalogTile(tile, target, *digits_and_variances(cells, target))
+    expected = kernel(tile, target, digits_and_variances(cells, target))
     found = general(tile, target, cells)
     assert np.array_equal(found.multiply(codes, READS), expected.multiply(codes, READS))
 
@@ -274,12 +278,47 @@ def test_every_sum_passes_the_converter_of_its_column(kind: str) -> None:
     assert np.array_equal(found, expected)
 
 
+@pytest.mark.parametrize("kind", ["ideal", "sar", "ramp", "flash", "pipeline", "cyclic"])
+@pytest.mark.parametrize("encoding", ["differential", "offset"])
+@pytest.mark.parametrize("dac_bits", [1, 2])
+def test_real_converters_give_the_numbers_of_the_kernel(
+    kind: str, encoding: str, dac_bits: int
+) -> None:
+    target = target_of(
+        macro__dac_bits=dac_bits,
+        macro__adc__kind=kind,
+        macro__adc__mismatch=0.0 if kind == "ideal" else 0.1,
+        macro__adc__offset=0.5,
+        macro__adc__noise=0.4,
+        macro__adc__gain_error=0.02,
+        macro__adc__bits=7,
+        macro__encoding=encoding,
+        macro__column_flip=False,
+        cell__bits=2,
+    )
+    tile, cells = layer_of(target, shift=1, cols=12)
+    codes, digits = random_codes(100), as_kernels_hold(cells, target)
+    expected = kernel(tile, target, digits).multiply(codes, READS)
+    found = general_of(tile, target, digits).multiply(codes, READS)
+    assert np.mean(found != expected) < 0.003
+
+
 def test_the_kernel_is_left_only_where_it_must_be() -> None:
-    for changes, kind in (({}, AnalogTile), (REAL, GeneralTile)):
-        target = target_of(**changes)
-        tile, cells = layer_of(target)
-        periphery = periphery_of(target.macro, PLACE)
-        assert type(analog_tile(tile, target, cells, periphery)) is kind
+    """For drivers that err, and for noise of reads that add up before conversion."""
+    summed: dict[str, Any] = {"macro__accumulation": "analog"}
+    left: list[dict[str, Any]] = [
+        {"macro__dac__mismatch": 0.05},
+        {"macro__dac__noise": 0.1},
+        {**summed, "cell__read_noise": 0.05},
+    ]
+    quiet = {**summed, **QUIET, "macro__adc__noise": 0.5}
+    kept = [{}, quiet, {name: value for name, value in REAL.items() if "dac" not in name}]
+    for kind, cases in ((GeneralTile, left), (AnalogTile, kept)):
+        for changes in cases:
+            target = target_of(**changes)
+            tile, cells = layer_of(target)
+            periphery = periphery_of(target.macro, PLACE)
+            assert type(analog_tile(tile, target, cells, periphery)) is kind
 
 
 def test_the_order_of_rows_changes_no_bit() -> None:
