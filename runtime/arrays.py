@@ -16,7 +16,7 @@ from mcc.ir.hardware import Feed, Target
 from mcc.ir.hardware.encoding import physical_columns
 from mcc.ir.program.tables import Image, Tile
 from mcc.runtime import _kernels
-from mcc.runtime.analog import AnalogTile, analog_tile
+from mcc.runtime.analog import AnalogTile, analog_tile, effective_tile
 from mcc.runtime.converters.periphery import periphery_of
 from mcc.runtime.devices import NOW, Cells, Conditions, Read
 from mcc.runtime.devices.stuck import checked_maps
@@ -25,8 +25,8 @@ from mcc.runtime.general import GeneralTile
 from mcc.runtime.quantized import ConverterTile
 from mcc.runtime.random import MacroPlace, Purpose, check_seed
 from mcc.runtime.reads import Reads
+from mcc.runtime.wires.currents import GatedCurrents
 from mcc.runtime.wires.effective import WiredCells, driven_groups
-from mcc.runtime.wires.tile import GatedTile
 
 
 @final
@@ -67,7 +67,7 @@ class Programmed(Protocol):
         ...
 
 
-ArrayTile = AnalogTile | GeneralTile | GatedTile | ConverterTile | ExactTile
+ArrayTile = AnalogTile | GeneralTile | ConverterTile | ExactTile
 """Cells made ready to multiply."""
 Content = NDArray[np.uint8] | Read
 """What cells hold (rows, physical columns): states where they are ideal, else what reads find."""
@@ -199,10 +199,13 @@ class ProgrammedArrays:
         if not isinstance(content, Read):
             kind = ExactTile if self._fidelity is Fidelity.EXACT else ConverterTile
             return kind(tile, target, content)
-        if self._fidelity is Fidelity.WIRE and target.wires.feed is Feed.SOURCE_LINE:
-            return GatedTile(tile, target, content)
-        place = MacroPlace(self._seed, tile.core, tile.macro)
-        return analog_tile(tile, target, content, periphery_of(target.macro, place))
+        periphery = periphery_of(target.macro, MacroPlace(self._seed, tile.core, tile.macro))
+        if self._fidelity is Fidelity.DEVICE:
+            return analog_tile(tile, target, content, periphery)
+        if target.wires.feed is Feed.SOURCE_LINE:
+            currents = GatedCurrents(tile, target, content)
+            return GeneralTile(tile, target, currents, replace(periphery, drive_noise=0.0))
+        return effective_tile(tile, target, content, periphery)
 
     def read(self, tile: int, cells: ArrayTile, codes: NDArray[Any]) -> NDArray[np.int32]:
         """Multiply codes (inputs, rows) with cells of a tile, as the next read of its macro."""

@@ -18,34 +18,20 @@ def polynomials(
     """
     fitted = np.clip(conductances, law.low_siemens, law.high_siemens)
     decades, share = np.log10(fitted), conductances / fitted
-    square = (
-        law.square_0_ampere_per_volt2,
-        law.square_1_ampere_per_volt2,
-        law.square_2_ampere_per_volt2,
-        law.square_3_ampere_per_volt2,
-    )
-    cube = (
-        law.cube_0_ampere_per_volt3,
-        law.cube_1_ampere_per_volt3,
-        law.cube_2_ampere_per_volt3,
-    )
+    square, cube = _factors(law)
     polyval = np.polynomial.polynomial.polyval
     return polyval(decades, square) * share, polyval(decades, cube) * share
 
 
 def is_linear(law: Current) -> bool:
     """Whether every current is `G V`."""
-    factors = (
-        law.sinh_per_volt,
-        law.square_0_ampere_per_volt2,
-        law.square_1_ampere_per_volt2,
-        law.square_2_ampere_per_volt2,
-        law.square_3_ampere_per_volt2,
-        law.cube_0_ampere_per_volt3,
-        law.cube_1_ampere_per_volt3,
-        law.cube_2_ampere_per_volt3,
-    )
-    return not any(factors)
+    square, cube = _factors(law)
+    return not any((law.sinh_per_volt, *square, *cube))
+
+
+def is_odd(law: Current) -> bool:
+    """Whether currents only change their sign with the voltage."""
+    return not any(_factors(law)[0])
 
 
 def currents(
@@ -66,6 +52,54 @@ def currents(
     first = conductances * (np.sinh(slope * volts) / slope if slope else volts)
     square, cube = polynomials(conductances, law)
     return first + square * volts**2 + cube * volts**3
+
+
+def slopes_by_volt(
+    conductances: NDArray[np.float64], volts: NDArray[np.float64] | float, law: Current
+) -> NDArray[np.float64]:
+    """Return the derivatives of `currents` by the voltage, in siemens."""
+    square, cube = polynomials(conductances, law)
+    volts = np.asarray(volts, np.float64)
+    first = conductances * np.cosh(law.sinh_per_volt * volts)
+    return first + 2 * square * volts + 3 * cube * volts**2
+
+
+def slopes_by_siemens(
+    conductances: NDArray[np.float64], volts: NDArray[np.float64] | float, law: Current
+) -> NDArray[np.float64]:
+    """Return the derivatives of `currents` by the conductance, in volts."""
+    volts = np.asarray(volts, np.float64)
+    slope = law.sinh_per_volt
+    first = np.sinh(slope * volts) / slope if slope else volts
+    fitted = np.clip(conductances, law.low_siemens, law.high_siemens)
+    inside = (conductances > law.low_siemens) & (conductances < law.high_siemens)
+    by_decade = np.log(10) * fitted
+    square, cube = (
+        np.where(inside, _polyslope(np.log10(fitted), factors) / by_decade, found / fitted)
+        for factors, found in zip(_factors(law), polynomials(fitted, law), strict=True)
+    )
+    return first + square * volts**2 + cube * volts**3
+
+
+def _factors(law: Current) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return the factors of `n2` and of `n3`, the constant first."""
+    square = (
+        law.square_0_ampere_per_volt2,
+        law.square_1_ampere_per_volt2,
+        law.square_2_ampere_per_volt2,
+        law.square_3_ampere_per_volt2,
+    )
+    cube = (
+        law.cube_0_ampere_per_volt3,
+        law.cube_1_ampere_per_volt3,
+        law.cube_2_ampere_per_volt3,
+    )
+    return square, cube
+
+
+def _polyslope(x: NDArray[np.float64], factors: tuple[float, ...]) -> NDArray[np.float64]:
+    polynomial = np.polynomial.polynomial
+    return polynomial.polyval(x, polynomial.polyder(np.array(factors)))
 
 
 def effective_siemens(
