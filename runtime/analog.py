@@ -35,10 +35,13 @@ from mcc.runtime import _kernels
 from mcc.runtime.converters.periphery import Periphery
 from mcc.runtime.currents import LinearCurrents
 from mcc.runtime.devices import Read, check_siemens, unit_siemens
+from mcc.runtime.devices.current import check_volts, is_linear
 from mcc.runtime.drives import Drives
 from mcc.runtime.general import GeneralTile
+from mcc.runtime.level_currents import LevelCurrents, resistive
 from mcc.runtime.reads import Reads, drive_arguments, without_offset
 from mcc.runtime.sums import Sums, converter_of
+from mcc.runtime.wires.trimmed import Trimmed, read_alone
 
 LARGEST_READ_NORMAL = 9.0
 """No normal number of read noise is larger: all twelve choices the largest give 8.5."""
@@ -52,10 +55,12 @@ def analog_tile(
     """Return the tile of cells (rows, physical columns), by the fastest way there.
 
     Raises:
-        MccError: `conductance`, for a negative one or what is no number.
+        MccError: `conductance`, for a negative one or what is no number; `read-voltage`.
     """
     check_siemens(cells.siemens)
-    return effective_tile(tile, target, cells, periphery)
+    if not resistive(target):
+        return GeneralTile(tile, target, LevelCurrents(tile, target, cells, periphery), periphery)
+    return effective_tile(tile, target, as_resistors(cells, target), periphery)
 
 
 def effective_tile(
@@ -150,6 +155,21 @@ class _Staircases(TypedDict):
     converter_of: NDArray[np.int32] | None
     breakpoints: NDArray[np.float32] | None
     codes: NDArray[np.int32] | None
+
+
+def as_resistors(cells: Read, target: Target) -> Read:
+    """Return cells without switches as trimmed converters see them at the read voltage.
+
+    Raises:
+        MccError: `read-voltage`.
+    """
+    check_volts(target.wires.read_volt, target.cell.current)
+    if is_linear(target.cell.current):
+        return cells
+    trimmed = Trimmed(target, switches=False)
+    seen, slopes = read_alone(cells.siemens, target, switches=False)
+    sigma = None if cells.sigma is None else trimmed.changes(np.abs(slopes) * cells.sigma)
+    return Read(trimmed.conductances(seen), sigma)
 
 
 def digits_and_variances(

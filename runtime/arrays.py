@@ -22,6 +22,7 @@ from mcc.runtime.devices import NOW, Cells, Conditions, Read
 from mcc.runtime.devices.stuck import checked_maps
 from mcc.runtime.digital import ExactTile
 from mcc.runtime.general import GeneralTile
+from mcc.runtime.level_currents import check_resistive
 from mcc.runtime.quantized import ConverterTile
 from mcc.runtime.random import MacroPlace, Purpose, check_seed
 from mcc.runtime.reads import Reads
@@ -101,8 +102,10 @@ class ProgrammedArrays:
                 (rows, cols); the other macros have theirs drawn.
 
         Raises:
-            MccError: `seed-invalid` or `stuck-map`.
+            MccError: `seed-invalid`, `stuck-map` or `read-levels`.
         """
+        if fidelity is Fidelity.WIRE:
+            check_resistive(program.target)
         self._conditions, self._stuck = conditions, checked_maps(stuck or {}, program.target)
         self._target, self._tiles, self._images = program.target, program.tiles, program.images
         self._fidelity, self._seed, self._threads = fidelity, check_seed(seed), threads

@@ -22,13 +22,10 @@ from mcc.runtime.arrays import Fidelity
 from mcc.runtime.costs import costs_of
 from mcc.runtime.devices import NOW, Conditions
 from mcc.runtime.devices.conditions import condition_warnings
-from mcc.runtime.devices.current import currents
 from mcc.runtime.machine import Machine
 from mcc.runtime.report import make_report
 
 AGED = Conditions(seconds=1e6, kelvin=330.0, cycles=10)
-LADDER = np.geomspace(1e-7, 1e-4, 7)
-"""Conductances whose currents are declared, in siemens."""
 PASSES = "canonicalize,quantize{scheme=symmetric},place,tile"
 _HEAD = '<ir_version: 10, opset_import: ["" : 20]> g'
 
@@ -95,11 +92,14 @@ def declared(network: Network, target: Target) -> dict[str, Any]:
     runs = {f"outputs.{fidelity}": (fidelity, NOW) for fidelity in Fidelity}
     runs["outputs.aged"] = (Fidelity.DEVICE, AGED)
     for name, (fidelity, conditions) in runs.items():
-        machine = Machine(program, fidelity, seed=5, costs=costs, conditions=conditions)
-        outputs = machine.run({"x": samples(network, 1, seed=8)}).outputs
-        found[name] = {name: it.tobytes() for name, it in outputs.items()}
+        try:
+            machine = Machine(program, fidelity, seed=5, costs=costs, conditions=conditions)
+            outputs = machine.run({"x": samples(network, 1, seed=8)}).outputs
+        except MccError as problem:
+            found[name] = str(problem)
+        else:
+            found[name] = {name: it.tobytes() for name, it in outputs.items()}
     found["warnings"] = warnings_of(target)
-    found["currents"] = currents_of(target)
     return found
 
 
@@ -107,14 +107,6 @@ def warnings_of(target: Target) -> list[str]:
     """Return what users of a target are warned of."""
     findings = [*conductance_warnings(target.cell), *condition_warnings(AGED, target.cell)]
     return [str(item) for item in findings]
-
-
-def currents_of(target: Target) -> bytes | str:
-    """Return the currents of some cells at 0.2 V, or why there are none."""
-    try:
-        return currents(LADDER, 0.2, target.cell.current).tobytes()
-    except MccError as problem:
-        return str(problem)
 
 
 def found_in(report: Mapping[str, Any]) -> dict[str, Any]:

@@ -306,7 +306,7 @@ class Cell:
 @final
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class Wires:
-    """What lies around the cells of a macro; it shows at fidelity `wire` only.
+    """What lies around the cells of a macro; all but `read_volt` show at fidelity `wire` only.
 
     Row 0 is farthest from the converters, column 0 nearest to the drivers of the word lines.
     """
@@ -340,7 +340,10 @@ class Wires:
     gate_volt: Volts
     """Voltage on the gate of an open switch."""
     read_volt: Volts
-    """Largest voltage on a cell with its switch; switches are linearised there."""
+    """Largest voltage on a cell with its switch, at which both are linearised.
+
+    At `device` it shows only with laws of `cell.current`.
+    """
 
 
 @final

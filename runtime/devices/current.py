@@ -34,6 +34,19 @@ def is_odd(law: Current) -> bool:
     return not any(_factors(law)[0])
 
 
+def check_volts(volts: NDArray[np.float64] | float, law: Current) -> None:
+    """Refuse voltages that the law does not reach.
+
+    Raises:
+        MccError: `read-voltage`, for a voltage that is no number or above the limit of the law.
+    """
+    highest = float(np.abs(volts).max(initial=0))
+    if not np.isfinite(highest) or (law.limit_volt and highest > law.limit_volt):
+        text = f"the current of a cell at {highest:g} V is not known"
+        help = f"the law of the device holds up to {law.limit_volt:g} V; lower `wires.read_volt`"
+        raise error("read-voltage", text, help)
+
+
 def currents(
     conductances: NDArray[np.float64], volts: NDArray[np.float64] | float, law: Current
 ) -> NDArray[np.float64]:
@@ -42,12 +55,8 @@ def currents(
     Raises:
         MccError: `read-voltage`, for a voltage that is no number or above the limit of the law.
     """
+    check_volts(volts, law)
     volts = np.asarray(volts, np.float64)
-    highest = float(np.abs(volts).max(initial=0))
-    if not np.isfinite(highest) or (law.limit_volt and highest > law.limit_volt):
-        text = f"the current of a cell at {highest:g} V is not known"
-        help = f"the law of the device holds up to {law.limit_volt:g} V"
-        raise error("read-voltage", text, help)
     slope = law.sinh_per_volt
     first = conductances * (np.sinh(slope * volts) / slope if slope else volts)
     square, cube = polynomials(conductances, law)

@@ -15,6 +15,7 @@ from mcc.ir.diagnostics import error
 from mcc.ir.hardware import Selector, Target
 from mcc.ir.hardware import Wires as Layout
 from mcc.runtime.devices.current import (
+    check_volts,
     currents,
     effective_siemens,
     is_linear,
@@ -56,6 +57,7 @@ def read_alone(conductances: Floats, target: Target, switches: bool) -> tuple[Fl
         MccError: `read-voltage`.
     """
     law, wires = target.cell.current, target.wires
+    check_volts(wires.read_volt, law)
     switches = switches and wires.selector is Selector.SWITCH and wires.switch_ohm > 0
     if is_linear(law):
         return (
