@@ -107,8 +107,8 @@ def _factors(law: Current) -> tuple[tuple[float, ...], tuple[float, ...]]:
 
 
 def _polyslope(x: NDArray[np.float64], factors: tuple[float, ...]) -> NDArray[np.float64]:
-    polynomial = np.polynomial.polynomial
-    return polynomial.polyval(x, polynomial.polyder(np.array(factors)))
+    slopes = [power * factor for power, factor in enumerate(factors)][1:]
+    return np.polynomial.polynomial.polyval(x, slopes)
 
 
 def effective_siemens(

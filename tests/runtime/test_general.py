@@ -312,7 +312,11 @@ def test_the_kernel_is_left_only_where_it_must_be() -> None:
         {**summed, "cell__read_noise": 0.05},
     ]
     quiet = {**summed, **QUIET, "macro__adc__noise": 0.5}
-    kept = [{}, quiet, {name: value for name, value in REAL.items() if "dac" not in name}]
+    kept: list[dict[str, Any]] = [
+        {},
+        quiet,
+        {name: value for name, value in REAL.items() if "dac" not in name},
+    ]
     for kind, cases in ((GeneralTile, left), (AnalogTile, kept)):
         for changes in cases:
             target = target_of(**changes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,10 @@ from mcc.ir.hardware import Target
 from mcc.ir.hardware.phases import steps
 from mcc.runtime.analog import AnalogTile, analog_tile
 from mcc.runtime.arrays import Fidelity, ProgrammedArrays
+from mcc.runtime.converters.drivers import driver_levels
 from mcc.runtime.converters.periphery import periphery_of
 from mcc.runtime.devices import Read
-from mcc.runtime.devices.current import currents
+from mcc.runtime.devices.current import currents, slopes_by_volt
 from mcc.runtime.general import GeneralTile
 from mcc.runtime.wires.trimmed import read_alone
 from tests.runtime.test_arrays import programmed, random_codes, random_weights
@@ -122,9 +124,40 @@ def test_noise_of_reads_follows_the_slope_of_the_current(dac_bits: int) -> None:
     unit = (target.cell.g_max_siemens - target.cell.g_min_siemens) / (2**target.cell.bits - 1)
     spread = np.square(cells.sigma * one / unit)
     sums = (spread[:, 0::2] + spread[:, 1::2]).sum(axis=0).reshape(3, -1)
-    powers = 4.0 ** (target.cell.bits * np.arange(sums.shape[1]))
+    powers = np.array([4.0, 4.0, 4.0]) ** np.array([0, 1, 2])
     expected = sums @ powers + 3 / 12 * powers.sum()
     assert np.abs(found.var(axis=0) / expected - 1).max() < 0.05
+
+
+def test_drivers_that_err_drive_other_currents() -> None:
+    """The mean is that of the levels that are driven; noise spreads by the slope there."""
+    target = target_of(
+        SINH,
+        macro__dac_bits=2,
+        macro__dac__mismatch=0.1,
+        macro__dac__noise=0.05,
+        macro__input_form="sign_magnitude",
+        cell__bits=4,
+    )
+    tile, cells = layer_of(target, input_bits=3, weight_bits=5)
+    levels = driver_levels(target.macro, PLACE)
+    assert levels is not None
+    read_volt, law = target.wires.read_volt, target.cell.current
+    volts = levels[2 : 2 + 37, 2, None] / 3 * read_volt
+    low, high = currents(np.array([1e-6, 2e-6]), read_volt, law)
+    digits = np.array([target.cell.g_min_siemens, target.cell.g_max_siemens]).dot([-1, 1]) / 15
+    unit = digits * (high - low) / 1e-6 / 3
+    amperes = currents(cells.siemens, volts, law) / unit
+    slopes = slopes_by_volt(cells.siemens, volts, law) * read_volt / 3 / unit
+    periphery = periphery_of(target.macro, PLACE)
+    found = analog_tile(tile, target, cells, periphery).multiply(
+        np.full((20_000, 37), 2, np.int8), replace(READS, positions=20_000)
+    )
+    mean = (amperes[:, 0::2] - amperes[:, 1::2]).sum(axis=0)
+    variance = np.square(0.05 * (slopes[:, 0::2] - slopes[:, 1::2])).sum(axis=0) + 3 / 12
+    bound = 5 * np.sqrt(variance / 20_000) + 0.02
+    assert (np.abs(found.mean(axis=0) - mean) < bound).all()
+    assert np.abs(found.var(axis=0) / variance - 1).max() < 0.1
 
 
 @pytest.mark.parametrize("law", LAWS)
