@@ -21,21 +21,30 @@ bits in a phase: `2**31 / drive**2`, at least 32767): below a thousandth of the 
 
 from __future__ import annotations
 
-from typing import Any, final
+import math
+from typing import Any, NamedTuple, TypedDict, final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mcc.ir.hardware import Accumulation, InputForm, Target
+from mcc.ir.hardware import Accumulation, Target
 from mcc.ir.hardware.conversion import code_range
 from mcc.ir.hardware.encoding import paired, row_groups
 from mcc.ir.program.tables import Tile
 from mcc.runtime import _kernels
 from mcc.runtime.converters.periphery import Periphery
+from mcc.runtime.currents import LinearCurrents
 from mcc.runtime.devices import Read, check_siemens, unit_siemens
+from mcc.runtime.devices.current import check_volts, is_linear
+from mcc.runtime.drives import Drives
 from mcc.runtime.general import GeneralTile
-from mcc.runtime.reads import Reads, without_offset
-from mcc.runtime.sums import Sums
+from mcc.runtime.level_currents import LevelCurrents, resistive
+from mcc.runtime.reads import Reads, drive_arguments, without_offset
+from mcc.runtime.sums import Sums, converter_of
+from mcc.runtime.wires.trimmed import Trimmed, read_alone
+
+LARGEST_READ_NORMAL = 9.0
+"""No normal number of read noise is larger: all twelve choices the largest give 8.5."""
 
 
 def analog_tile(
@@ -44,18 +53,40 @@ def analog_tile(
     """Return the tile of cells (rows, physical columns), by the fastest way there.
 
     Raises:
-        MccError: `conductance`, for a negative one or what is no number.
+        MccError: `conductance`, for a negative one or what is no number; `read-voltage`.
     """
-    weights, variances = digits_and_variances(cells, target, threads)
+    if not resistive(target):
+        check_siemens(cells.siemens)
+        return GeneralTile(tile, target, LevelCurrents(tile, target, cells, periphery), periphery)
+    sums = sums_of_cells(as_resistors(cells, target), target, threads)
+    if not sums.physical:
+        check_siemens(cells.siemens)
+    return _tile(tile, target, sums, periphery, threads)
+
+
+def effective_tile(
+    tile: Tile, target: Target, cells: Read, periphery: Periphery, threads: int = 1
+) -> AnalogTile | GeneralTile:
+    """Return the tile of cells that are what converters see, which may be below 0 siemens."""
+    return _tile(tile, target, sums_of_cells(cells, target, threads), periphery, threads)
+
+
+def _tile(
+    tile: Tile, target: Target, sums: SumsOfCells, periphery: Periphery, threads: int
+) -> AnalogTile | GeneralTile:
+    weights, variances = sums.weights, sums.variances
     summed = target.macro.accumulation is Accumulation.ANALOG and variances is not None
-    if periphery.ideal and not summed:
-        return AnalogTile(tile, target, weights, variances, threads)
-    return GeneralTile(tile, target, weights, variances, periphery)
+    if periphery.exact_drives and not summed:
+        return AnalogTile(tile, target, weights, variances, periphery, threads)
+    drives = Drives(tile, target.macro, periphery)
+    lines = min(target.macro.active_rows, tile.rows)
+    currents = LinearCurrents(weights, variances, drives, lines)
+    return GeneralTile(tile, target, currents, periphery)
 
 
 @final
 class AnalogTile:
-    """One tile in the cells of a programmed macro with an ideal periphery."""
+    """One tile in the cells of a programmed macro with exact drivers."""
 
     def __init__(
         self,
@@ -63,23 +94,36 @@ class AnalogTile:
         target: Target,
         weights: NDArray[np.float32],
         variances: NDArray[np.float32] | None,
+        periphery: Periphery,
         threads: int = 1,
     ) -> None:
         """Take the weight and the variance of a read of each analog sum's cells (rows, sums)."""
-        self._tile, self._macro = tile, target.macro
-        self._sign_magnitude = target.macro.input_form is InputForm.SIGN_MAGNITUDE
-        self._low, self._high = code_range(target.macro)
+        macro = target.macro
+        self._tile, self._macro = tile, macro
+        self._low, self._high = code_range(macro)
         self._sums = Sums(tile, target)
-        flipped = tile.flipped(row_groups(target.macro, tile.rows), weights.shape[1])
+        self._drives = drive_arguments(tile, macro)
+        self._noise_variance = (periphery.conversion_noise * 2.0**tile.shift) ** 2
+        flipped = tile.flipped(row_groups(macro, tile.rows), weights.shape[1])
+        staircases: _Staircases = {"converter_of": None, "breakpoints": None, "codes": None}
+        if periphery.bank is not None:
+            used = converter_of(tile, target, weights.shape[1])
+            bank, used = periphery.bank.within(self._reach(weights, variances), used)
+            staircases = {
+                "converter_of": used,
+                "breakpoints": bank.breakpoints,
+                "codes": bank.codes,
+            }
         self._packed = _kernels.pack_analog(
             weights,
             variances,
             slices=self._sums.slices,
             bits_per_cell=target.cell.bits,
-            active_rows=target.macro.active_rows,
-            dac_bits=target.macro.dac_bits,
+            active_rows=macro.active_rows,
+            dac_bits=self._drives["dac_bits"],
             flipped=flipped if flipped.any() else None,
             threads=threads,
+            **staircases,
         )
 
     def multiply(self, codes: NDArray[Any], reads: Reads) -> NDArray[np.int32]:
@@ -87,11 +131,12 @@ class AnalogTile:
         converted = _kernels.analog_product(
             codes,
             self._packed,
-            input_bits=self._tile.input_bits,
-            sign_magnitude=self._sign_magnitude,
+            input_bits=self._drives["input_bits"],
+            sign_magnitude=self._drives["sign_magnitude"],
             shift=self._tile.shift,
             low=self._low,
             high=self._high,
+            noise_variance=self._noise_variance,
             seed=reads.seed,
             place=reads.place,
             event=reads.event,
@@ -102,33 +147,70 @@ class AnalogTile:
         sums = self._sums.combined(converted)
         return without_offset(sums, codes, self._tile, self._macro)
 
+    def _reach(self, weights: NDArray[np.float32], variances: NDArray[np.float32] | None) -> float:
+        """Return a level, in steps, that none exceeds in size, the rounding of cells included."""
+        drive = 2 ** self._drives["dac_bits"] - 1
+        rows = min(self._macro.active_rows, len(weights))
+        largest = float(np.abs(weights).max(initial=0))
+        spread = 0.0 if variances is None else float(variances.max(initial=0))
+        deviation = math.sqrt(drive**2 * rows * spread + self._noise_variance)
+        reach = 1.001 * drive * rows * largest + LARGEST_READ_NORMAL * deviation
+        return reach / 2**self._tile.shift + 1
+
+
+class _Staircases(TypedDict):
+    """Converters as the kernel takes them."""
+
+    converter_of: NDArray[np.int32] | None
+    breakpoints: NDArray[np.float32] | None
+    codes: NDArray[np.int32] | None
+
+
+def as_resistors(cells: Read, target: Target) -> Read:
+    """Return cells without switches as trimmed converters see them at the read voltage.
+
+    Raises:
+        MccError: `read-voltage`.
+    """
+    check_volts(target.wires.read_volt, target.cell.current)
+    if is_linear(target.cell.current):
+        return cells
+    trimmed = Trimmed(target, switches=False)
+    seen, slopes = read_alone(cells.siemens, target, switches=False)
+    sigma = None if cells.sigma is None else trimmed.changes(np.abs(slopes) * cells.sigma)
+    return Read(trimmed.conductances(seen), sigma)
+
 
 def digits_and_variances(
     cells: Read, target: Target, threads: int = 1
 ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-    """Return the weight and the variance of a read of each analog sum's cells (rows, sums).
+    """Return the weight and the variance of a read of each analog sum's cells (rows, sums)."""
+    found = sums_of_cells(cells, target, threads)
+    return found.weights, found.variances
 
-    They are in units of one digit (and its square); columns that are subtracted as currents are one
-    sum. Without read noise there are no variances.
 
-    Raises:
-        MccError: `conductance`, for a negative one or what is no number.
-    """
-    unit = unit_siemens(target.cell)
-    sigma, relative = None, 0.0
-    if isinstance(cells.spread, np.ndarray):
-        sigma = cells.spread
-    elif cells.spread is not None:
-        relative = cells.spread
-    weights, variances, good = _kernels.sums_of_cells(
-        cells.siemens,
-        sigma,
-        relative=relative,
-        per_siemens=1 / unit,
-        lowest=target.cell.g_min_siemens / unit,
-        pairs=paired(target.macro),
-        threads=threads,
+class SumsOfCells(NamedTuple):
+    """The cells of analog sums, in units of one digit (and its square)."""
+
+    weights: NDArray[np.float32]
+    """(rows, sums); columns that are subtracted as currents are one sum."""
+    variances: NDArray[np.float32] | None
+    """Of a read of each (rows, sums); None without read noise."""
+    physical: bool
+    """Whether all conductances are finite and not below 0."""
+
+
+def sums_of_cells(cells: Read, target: Target, threads: int = 1) -> SumsOfCells:
+    """Return the cells of each analog sum."""
+    unit, spread = unit_siemens(target.cell), cells.spread
+    return SumsOfCells(
+        *_kernels.sums_of_cells(
+            cells.siemens,
+            spread if isinstance(spread, np.ndarray) else None,
+            relative=spread if isinstance(spread, float) else 0.0,
+            per_siemens=1 / unit,
+            lowest=target.cell.g_min_siemens / unit,
+            pairs=paired(target.macro),
+            threads=threads,
+        )
     )
-    if not good:
-        check_siemens(cells.siemens)
-    return weights, variances

@@ -16,17 +16,18 @@ from mcc.ir.hardware import Feed, Target
 from mcc.ir.hardware.encoding import physical_columns
 from mcc.ir.program.tables import Image, Tile
 from mcc.runtime import _kernels
-from mcc.runtime.analog import AnalogTile, analog_tile
+from mcc.runtime.analog import AnalogTile, analog_tile, effective_tile
 from mcc.runtime.converters.periphery import periphery_of
 from mcc.runtime.devices import NOW, Cells, Conditions, Read
 from mcc.runtime.devices.stuck import checked_maps
 from mcc.runtime.digital import ExactTile
 from mcc.runtime.general import GeneralTile
+from mcc.runtime.level_currents import check_resistive
 from mcc.runtime.quantized import ConverterTile
 from mcc.runtime.random import MacroPlace, Purpose, check_seed
 from mcc.runtime.reads import Reads
+from mcc.runtime.wires.currents import GatedCurrents
 from mcc.runtime.wires.effective import WiredCells, driven_groups
-from mcc.runtime.wires.tile import GatedTile
 
 
 @final
@@ -67,7 +68,7 @@ class Programmed(Protocol):
         ...
 
 
-ArrayTile = AnalogTile | GeneralTile | GatedTile | ConverterTile | ExactTile
+ArrayTile = AnalogTile | GeneralTile | ConverterTile | ExactTile
 """Cells made ready to multiply."""
 Content = NDArray[np.uint8] | Read
 """What cells hold (rows, physical columns): states where they are ideal, else what reads find."""
@@ -101,8 +102,10 @@ class ProgrammedArrays:
                 (rows, cols); the other macros have theirs drawn.
 
         Raises:
-            MccError: `seed-invalid` or `stuck-map`.
+            MccError: `seed-invalid`, `stuck-map` or `read-levels`.
         """
+        if fidelity is Fidelity.WIRE:
+            check_resistive(program.target)
         self._conditions, self._stuck = conditions, checked_maps(stuck or {}, program.target)
         self._target, self._tiles, self._images = program.target, program.tiles, program.images
         self._fidelity, self._seed, self._threads = fidelity, check_seed(seed), threads
@@ -199,11 +202,13 @@ class ProgrammedArrays:
         if not isinstance(content, Read):
             kind = ExactTile if self._fidelity is Fidelity.EXACT else ConverterTile
             return kind(tile, target, content)
-        if self._fidelity is Fidelity.WIRE and target.wires.feed is Feed.SOURCE_LINE:
-            return GatedTile(tile, target, content)
-        place = MacroPlace(self._seed, tile.core, tile.macro)
-        periphery = periphery_of(target.macro, place)
-        return analog_tile(tile, target, content, periphery, self._threads)
+        periphery = periphery_of(target.macro, MacroPlace(self._seed, tile.core, tile.macro))
+        if self._fidelity is Fidelity.DEVICE:
+            return analog_tile(tile, target, content, periphery, self._threads)
+        if target.wires.feed is Feed.SOURCE_LINE:
+            currents = GatedCurrents(tile, target, content)
+            return GeneralTile(tile, target, currents, replace(periphery, drive_noise=0.0))
+        return effective_tile(tile, target, content, periphery, self._threads)
 
     def read(self, tile: int, cells: ArrayTile, codes: NDArray[Any]) -> NDArray[np.int32]:
         """Multiply codes (inputs, rows) with cells of a tile, as the next read of its macro."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
@@ -12,7 +13,7 @@ from mcc.ir.hardware import Macro
 from mcc.ir.hardware.phases import Step
 from mcc.ir.program.tables import Tile
 from mcc.runtime.converters.periphery import Periphery
-from mcc.runtime.read_noise import ReadNoise
+from mcc.runtime.read_noise import DriveNoise
 from mcc.runtime.reads import WIDEST_INPUT
 
 Matrix = NDArray[np.float64]
@@ -21,6 +22,24 @@ REAL_BITS = 22
 """Bits of the largest drive (and of its square) where drives are no whole digits."""
 LARGEST_NORMAL = 6.0
 """No normal number of the generator is larger: sqrt(2 * ln(2**24)) is 5.8."""
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Driven:
+    """Some inputs that drive one row group of a tile in one step."""
+
+    codes: NDArray[Any]
+    """Input codes (inputs, rows of the group)."""
+    rows: slice
+    """The rows of the tile."""
+    group: int
+    step: Step
+    """The phases whose currents are added up."""
+    first_phase: int
+    """Number of the first of them."""
+    noise: DriveNoise | None
+    """Normal numbers of the drivers, if drives are noisy."""
 
 
 @final
@@ -40,28 +59,15 @@ class Drives:
         self.bits = WIDEST_INPUT if self._whole else REAL_BITS
         self.square_bits = 2 * WIDEST_INPUT if self._whole else REAL_BITS
 
-    def of(
-        self,
-        codes: NDArray[Any],
-        rows: slice,
-        step: Step,
-        noise: ReadNoise,
-        place: tuple[int, int],
-    ) -> tuple[Matrix, Matrix]:
-        """Return the drives of some rows, and the sums of their squares over the phases.
-
-        Args:
-            codes: Input codes (inputs, rows).
-            rows: Which rows of the tile these are.
-            step: The phases whose currents are added up.
-            noise: Normal numbers for each row of a group, if drives are noisy.
-            place: The row group, and the number of the first phase of the step.
-        """
+    def of(self, driven: Driven) -> tuple[Matrix, Matrix]:
+        """Return the drives (inputs, rows), and the sums of their squares over the phases."""
+        step, codes = driven.step, driven.codes
         drives, squares = np.zeros(codes.shape), np.zeros(codes.shape)
         for index, phase in enumerate(step.phases):
-            drive = step.charge(phase) * self._phase(phase.drive(codes), rows)
-            if self._noise > 0:
-                numbers = noise.of(place[0], place[1] + index)[:, : codes.shape[1]]
+            drive = step.charge(phase) * self._phase(phase.drive(codes), driven.rows)
+            if driven.noise is not None:
+                numbers = driven.noise.of(driven.group, driven.first_phase + index)
+                numbers = numbers[:, : codes.shape[1]]
                 drive += step.charge(phase) * self._noise * numbers * (drive != 0)
             drives += drive
             squares += np.square(drive)

@@ -1,14 +1,11 @@
 """One tile in real cells between real drivers and converters, where the kernel cannot go.
 
-Slower than the kernel, and the same where both can go, but for the rounding of sums: here they are
-exact. Drives, weights and variances are rounded to so many bits that float64 holds every partial
-sum, so that a matrix library may add in any order and results depend neither on it nor on which
-inputs are multiplied together. The largest weight of a tile keeps at least 16 bits.
+Slower than the kernel, and the same where both can go, but for the rounding of cells and levels:
+here sums are exact and levels are float64.
 """
 
 from __future__ import annotations
 
-import math
 from typing import Any, final
 
 import numpy as np
@@ -20,15 +17,14 @@ from mcc.ir.hardware.encoding import largest_digit, row_groups
 from mcc.ir.hardware.phases import steps
 from mcc.ir.program.tables import Tile
 from mcc.runtime.converters.periphery import Periphery
-from mcc.runtime.drives import Drives, Matrix, rounded
-from mcc.runtime.read_noise import PHASES, ReadNoise
+from mcc.runtime.currents import Currents
+from mcc.runtime.drives import Driven, Matrix
+from mcc.runtime.read_noise import PHASES, DriveNoise, Inputs, ReadNoise
 from mcc.runtime.reads import Reads, without_offset
 from mcc.runtime.sums import Sums, converter_of
 
 BLOCK_NUMBERS = 2**21
 """Random numbers that are held at a time, which bounds the inputs that are worked on together."""
-SUM_BITS = 52
-"""Bits of a whole number that float64 is sure to hold, sign aside."""
 
 
 @final
@@ -36,69 +32,64 @@ class GeneralTile:
     """One tile in the cells of a programmed macro, with its periphery."""
 
     def __init__(
-        self,
-        tile: Tile,
-        target: Target,
-        weights: NDArray[np.float32],
-        variances: NDArray[np.float32] | None,
-        periphery: Periphery,
+        self, tile: Tile, target: Target, currents: Currents, periphery: Periphery
     ) -> None:
-        """Take the weight and the variance of a read of each analog sum's cells (rows, sums)."""
+        """Take the analog sums of the tile."""
         macro = target.macro
         self._tile, self._macro, self._periphery = tile, macro, periphery
+        self._currents = currents
         self._low, self._high = code_range(macro)
         self._groups = row_groups(macro, tile.rows)
         self._lines = min(macro.active_rows, tile.rows)
-        self._flips = tile.flipped(self._groups, weights.shape[1])
+        self._flips = tile.flipped(self._groups, currents.sums)
         self._largest_digit = largest_digit(target.cell)
         self._sums = Sums(tile, target)
-        self._converter_of = converter_of(tile, target, weights.shape[1])
-        self._drives = Drives(tile, macro, periphery)
-        bits = SUM_BITS - math.ceil(math.log2(self._lines))
-        self._weights = rounded(weights, bits - self._drives.bits, _largest(weights))
-        variances = np.zeros_like(weights) if variances is None else variances
-        self._variances = rounded(variances, bits - self._drives.square_bits, _largest(variances))
+        self._converter_of = converter_of(tile, target, currents.sums)
         self._conversion_variance = (periphery.conversion_noise * 2.0**tile.shift) ** 2
-        noisy = bool(variances.any()) or periphery.conversion_noise > 0
-        self._sum_lines = weights.shape[1] if noisy else 0
-        self._drive_lines = self._lines if periphery.drive_noise > 0 else 0
         self._steps = steps(macro, tile.input_bits, tile.input_signed)
 
     def multiply(self, codes: NDArray[Any], reads: Reads) -> NDArray[np.int32]:
         """Return the sums (inputs, cols) of codes (inputs, rows)."""
         found = np.empty((len(codes), self._tile.cols), np.int32)
-        widest = max(self._weights.shape[1], self._lines)
+        widest = max(self._currents.sums, self._lines)
         block = max(1, BLOCK_NUMBERS // (PHASES * self._groups * widest))
         for first in range(0, len(codes), block):
             part = codes[first : first + block]
-            totals = self._totals(part, reads, first)
+            totals = self._totals(part, Inputs(reads, first, len(part)))
             found[first : first + block] = self._sums.together(totals)
         return without_offset(found, codes, self._tile, self._macro)
 
-    def _totals(self, codes: NDArray[Any], reads: Reads, first: int) -> NDArray[np.int64]:
+    def _totals(self, codes: NDArray[Any], inputs: Inputs) -> NDArray[np.int64]:
         """Return the converted sums (inputs, sums) of all groups and steps, put together."""
-        reading = self._noise(reads, reads.place, self._sum_lines, first, len(codes))
-        place = self._periphery.drive_place
-        driving = self._noise(reads, place, self._drive_lines, first, len(codes))
-        total = np.zeros((len(codes), self._weights.shape[1]), np.int64)
+        reading, driving = self._read_noise(inputs), self._drive_noise(inputs)
+        total = np.zeros((len(codes), self._currents.sums), np.int64)
         for group in range(self._groups):
             start = group * self._lines
             rows = slice(start, min(start + self._lines, self._tile.rows))
             part, phase = codes[:, rows], 0
             for index, step in enumerate(self._steps):
-                drives, squares = self._drives.of(part, rows, step, driving, (group, phase))
-                sums = drives @ self._weights[rows]
-                if self._sum_lines:
-                    variances = squares @ self._variances[rows] + self._conversion_variance
-                    sums += np.sqrt(variances) * reading.of(group, index)
+                sums, variances = self._currents.of(Driven(part, rows, group, step, phase, driving))
+                if reading is not None:
+                    spread = np.sqrt(variances + self._conversion_variance)
+                    sums = sums + spread * reading.of(group, index)
                 full = self._largest_digit * step.drive(part).sum(axis=1, dtype=np.int64)[:, None]
                 values = self._converted(sums)
                 total += step.worth * np.where(self._flips[group], full - values, values)
                 phase += len(step.phases)
         return total
 
-    def _noise(self, reads: Reads, place: int, lines: int, first: int, inputs: int) -> ReadNoise:
-        return ReadNoise(reads, place, lines=lines, groups=self._groups, first=first, inputs=inputs)
+    def _read_noise(self, inputs: Inputs) -> ReadNoise | None:
+        if not self._currents.noisy and self._conversion_variance == 0:
+            return None
+        slices = self._sums.slices
+        cols = self._currents.sums // slices
+        return ReadNoise(inputs, cols=cols, slices=slices, groups=self._groups)
+
+    def _drive_noise(self, inputs: Inputs) -> DriveNoise | None:
+        if self._periphery.drive_noise == 0:
+            return None
+        place = self._periphery.drive_place
+        return DriveNoise(inputs, place, lines=self._lines, groups=self._groups)
 
     def _converted(self, sums: Matrix) -> NDArray[np.int64]:
         """Return what the codes of analog sums are worth."""
@@ -108,7 +99,3 @@ class GeneralTile:
         else:
             codes = np.clip(np.rint(levels), self._low, self._high).astype(np.int64)
         return codes << self._tile.shift
-
-
-def _largest(values: NDArray[np.float32]) -> float:
-    return float(np.abs(values).max(initial=0))

@@ -23,13 +23,10 @@ from mcc.runtime.arrays import Fidelity
 from mcc.runtime.costs import Costs, costs_of
 from mcc.runtime.devices import NOW, Conditions
 from mcc.runtime.devices.conditions import condition_warnings
-from mcc.runtime.devices.current import currents
 from mcc.runtime.machine import Machine
 from mcc.runtime.report import make_report
 
 AGED = Conditions(seconds=1e6, kelvin=330.0, cycles=10)
-LADDER = np.geomspace(1e-7, 1e-4, 7)
-"""Conductances whose currents are declared, in siemens."""
 PASSES = "canonicalize,quantize{scheme=symmetric},place,tile"
 _HEAD = '<ir_version: 10, opset_import: ["" : 20]> g'
 
@@ -101,7 +98,7 @@ RUNS = {
 class Declarations:
     """All that is declared of a network on a target, made when it is asked for."""
 
-    PARTS = ("warnings", "currents", "report", *RUNS)
+    PARTS = ("warnings", "report", *RUNS)
 
     def __init__(self, network: Network, target: Target) -> None:
         """Take the network that is compiled for the target."""
@@ -132,25 +129,19 @@ class Declarations:
         if name in RUNS:
             fidelity, conditions = RUNS[name]
             costs = self._costs
-            machine = Machine(self._program, fidelity, 5, costs=costs, conditions=conditions)
-            outputs = machine.run({"x": samples(self._network, 1, seed=8)}).outputs
+            try:
+                machine = Machine(self._program, fidelity, 5, costs=costs, conditions=conditions)
+                outputs = machine.run({"x": samples(self._network, 1, seed=8)}).outputs
+            except MccError as problem:
+                return {name: str(problem)}
             return {name: {key: it.tobytes() for key, it in outputs.items()}}
-        made = warnings_of if name == "warnings" else currents_of
-        return {name: made(self._target)}
+        return {name: warnings_of(self._target)}
 
 
 def warnings_of(target: Target) -> list[str]:
     """Return what users of a target are warned of."""
     findings = [*conductance_warnings(target.cell), *condition_warnings(AGED, target.cell)]
     return [str(item) for item in findings]
-
-
-def currents_of(target: Target) -> bytes | str:
-    """Return the currents of some cells at 0.2 V, or why there are none."""
-    try:
-        return currents(LADDER, 0.2, target.cell.current).tobytes()
-    except MccError as problem:
-        return str(problem)
 
 
 def found_in(report: Mapping[str, Any]) -> dict[str, Any]:

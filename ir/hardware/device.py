@@ -156,11 +156,11 @@ class Current:
     """Current at a voltage: `G sinh(a V) / a + n2 V**2 + n3 V**3`.
 
     `n2` and `n3` are polynomials of `log10(G / 1 S)` between `low_siemens` and `high_siemens`;
-    outside they are in proportion to `G`.
+    outside they are in proportion to `G`. Reads are at `wires.read_volt`, for the highest digit.
     """
 
     sinh_per_volt: PerVolt
-    """`a`; 0 for `G V`."""
+    """`a`; 0 for `G V`. Matters only with several `dac_bits`, or through lines."""
     square_0_ampere_per_volt2: AmperePerVolt2
     """Constant term of `n2`."""
     square_1_ampere_per_volt2: AmperePerVolt2

@@ -16,7 +16,7 @@ STRICT = ConfigDict(strict=True, extra="forbid")
 @final
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class Wires:
-    """What lies around the cells of a macro; it shows at fidelity `wire` only.
+    """What lies around the cells of a macro; all but `read_volt` show at fidelity `wire` only.
 
     Row 0 is farthest from the converters, column 0 nearest to the drivers of the word lines.
     """
@@ -50,4 +50,7 @@ class Wires:
     gate_volt: PositiveVolt
     """Voltage on the gate of an open switch."""
     read_volt: PositiveVolt
-    """Largest voltage on a cell with its switch; switches are linearised there."""
+    """Largest voltage on a cell with its switch, at which both are linearised.
+
+    At `device` it shows only with laws of `cell.current`.
+    """

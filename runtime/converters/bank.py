@@ -53,6 +53,23 @@ class Bank:
             found[:, columns] = self.codes[index][steps]
         return found
 
+    def within(
+        self, reach: float, converter_of: NDArray[np.int32]
+    ) -> tuple[Bank, NDArray[np.int32]]:
+        """Return what levels from -reach to reach need of the converters of sums (sums,).
+
+        Returns:
+            The converters, and the number among them of that of each sum (sums,).
+        """
+        used, places = np.unique(converter_of, return_inverse=True)
+        steps = self.breakpoints[used]
+        first = int((steps < -reach).sum(axis=1).min())
+        last = max(int((steps <= reach).sum(axis=1).max()), 1)
+        first = min(first, last - 1)
+        codes = self.codes[used, first : last + 1]
+        bank = Bank(np.ascontiguousarray(steps[:, first:last]), np.ascontiguousarray(codes))
+        return bank, places.astype(np.int32)
+
 
 def bank_of(macro: Macro, place: MacroPlace) -> Bank | None:
     """Return the converters of a macro; None where they are ideal but for their noise."""

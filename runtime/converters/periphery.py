@@ -29,10 +29,9 @@ class Periphery:
     """Last word of the counters of that noise."""
 
     @property
-    def ideal(self) -> bool:
-        """Whether nothing of it shows."""
-        quiet = self.conversion_noise == self.drive_noise == 0
-        return quiet and self.bank is None and self.levels is None
+    def exact_drives(self) -> bool:
+        """Whether drivers drive what they should."""
+        return self.levels is None and self.drive_noise == 0
 
 
 def periphery_of(macro: Macro, place: MacroPlace) -> Periphery:

@@ -18,6 +18,80 @@ def polynomials(
     """
     fitted = np.clip(conductances, law.low_siemens, law.high_siemens)
     decades, share = np.log10(fitted), conductances / fitted
+    square, cube = _factors(law)
+    polyval = np.polynomial.polynomial.polyval
+    return polyval(decades, square) * share, polyval(decades, cube) * share
+
+
+def is_linear(law: Current) -> bool:
+    """Whether every current is `G V`."""
+    square, cube = _factors(law)
+    return not any((law.sinh_per_volt, *square, *cube))
+
+
+def is_odd(law: Current) -> bool:
+    """Whether currents only change their sign with the voltage."""
+    return not any(_factors(law)[0])
+
+
+def check_volts(volts: NDArray[np.float64] | float, law: Current) -> None:
+    """Refuse voltages that the law does not reach.
+
+    Raises:
+        MccError: `read-voltage`, for a voltage that is no number or above the limit of the law.
+    """
+    highest = float(np.abs(volts).max(initial=0))
+    if not np.isfinite(highest) or (law.limit_volt and highest > law.limit_volt):
+        text = f"the current of a cell at {highest:g} V is not known"
+        help = f"the law of the device holds up to {law.limit_volt:g} V; lower `wires.read_volt`"
+        raise error("read-voltage", text, help)
+
+
+def currents(
+    conductances: NDArray[np.float64], volts: NDArray[np.float64] | float, law: Current
+) -> NDArray[np.float64]:
+    """Return `G sinh(a V) / a + n2 V**2 + n3 V**3` in amperes; arguments broadcast.
+
+    Raises:
+        MccError: `read-voltage`, for a voltage that is no number or above the limit of the law.
+    """
+    check_volts(volts, law)
+    volts = np.asarray(volts, np.float64)
+    slope = law.sinh_per_volt
+    first = conductances * (np.sinh(slope * volts) / slope if slope else volts)
+    square, cube = polynomials(conductances, law)
+    return first + square * volts**2 + cube * volts**3
+
+
+def slopes_by_volt(
+    conductances: NDArray[np.float64], volts: NDArray[np.float64] | float, law: Current
+) -> NDArray[np.float64]:
+    """Return the derivatives of `currents` by the voltage, in siemens."""
+    square, cube = polynomials(conductances, law)
+    volts = np.asarray(volts, np.float64)
+    first = conductances * np.cosh(law.sinh_per_volt * volts)
+    return first + 2 * square * volts + 3 * cube * volts**2
+
+
+def slopes_by_siemens(
+    conductances: NDArray[np.float64], volts: NDArray[np.float64] | float, law: Current
+) -> NDArray[np.float64]:
+    """Return the derivatives of `currents` by the conductance, in volts."""
+    volts = np.asarray(volts, np.float64)
+    slope = law.sinh_per_volt
+    first = np.sinh(slope * volts) / slope if slope else volts
+    fitted = np.clip(conductances, law.low_siemens, law.high_siemens)
+    inside = (conductances > law.low_siemens) & (conductances < law.high_siemens)
+    by_decade = np.log(10) * fitted
+    square, cube = (
+        np.where(inside, _polyslope(np.log10(fitted), factors) / by_decade, found / fitted)
+        for factors, found in zip(_factors(law), polynomials(fitted, law), strict=True)
+    )
+    return first + square * volts**2 + cube * volts**3
+
+
+def _factors(law: Current) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return the factors of `n2` and of `n3`, the constant first."""
     square = (
         law.square_0_ampere_per_volt2,
         law.square_1_ampere_per_volt2,
@@ -29,43 +103,12 @@ def polynomials(
         law.cube_1_ampere_per_volt3,
         law.cube_2_ampere_per_volt3,
     )
-    polyval = np.polynomial.polynomial.polyval
-    return polyval(decades, square) * share, polyval(decades, cube) * share
+    return square, cube
 
 
-def is_linear(law: Current) -> bool:
-    """Whether every current is `G V`."""
-    factors = (
-        law.sinh_per_volt,
-        law.square_0_ampere_per_volt2,
-        law.square_1_ampere_per_volt2,
-        law.square_2_ampere_per_volt2,
-        law.square_3_ampere_per_volt2,
-        law.cube_0_ampere_per_volt3,
-        law.cube_1_ampere_per_volt3,
-        law.cube_2_ampere_per_volt3,
-    )
-    return not any(factors)
-
-
-def currents(
-    conductances: NDArray[np.float64], volts: NDArray[np.float64] | float, law: Current
-) -> NDArray[np.float64]:
-    """Return `G sinh(a V) / a + n2 V**2 + n3 V**3` in amperes; arguments broadcast.
-
-    Raises:
-        MccError: `read-voltage`, for a voltage that is no number or above the limit of the law.
-    """
-    volts = np.asarray(volts, np.float64)
-    highest = float(np.abs(volts).max(initial=0))
-    if not np.isfinite(highest) or (law.limit_volt and highest > law.limit_volt):
-        text = f"the current of a cell at {highest:g} V is not known"
-        help = f"the law of the device holds up to {law.limit_volt:g} V"
-        raise error("read-voltage", text, help)
-    slope = law.sinh_per_volt
-    first = conductances * (np.sinh(slope * volts) / slope if slope else volts)
-    square, cube = polynomials(conductances, law)
-    return first + square * volts**2 + cube * volts**3
+def _polyslope(x: NDArray[np.float64], factors: tuple[float, ...]) -> NDArray[np.float64]:
+    slopes = [power * factor for power, factor in enumerate(factors)][1:]
+    return np.polynomial.polynomial.polyval(x, slopes)
 
 
 def effective_siemens(

@@ -1,9 +1,7 @@
 """The cells of a macro as its converters see them through drivers, lines and switches.
 
-A switch is linearised at the read voltage: with its cell it is the resistor that carries what the
-two carry there. The converters are trimmed to this: the currents of cells at `g_min_siemens` and
-`g_max_siemens`, read alone, stand for the lowest and the highest state. What remains is what
-lines and drivers take away, and states in between that lie closer to the highest.
+Converters are trimmed to cells that are read alone (`Trimmed`). What remains is what lines and
+drivers take away, and states in between that lie closer to the highest.
 
 To first order in the noise, a cell moves the current of its column by its own deviation times the
 voltage that it sees times the share of its current that arrives (reciprocity), which is what the
@@ -18,11 +16,12 @@ from typing import final
 import numpy as np
 
 from mcc.ir.hardware import IdleRows, Selector, Target
-from mcc.ir.hardware import Wires as Layout
 from mcc.ir.program.tables import Tile
 from mcc.runtime.devices import Read
 from mcc.runtime.wires.circuit import Floats, Wires
 from mcc.runtime.wires.transfer import transfer_matrices
+from mcc.runtime.wires.trimmed import Trimmed, read_alone
+from mcc.runtime.wires.trimmed import through_switches as through_switches
 
 Group = tuple[int, int]
 """The first row of a group of rows that are driven together, and the row after its last."""
@@ -32,48 +31,6 @@ def driven_groups(tile: Tile, target: Target) -> list[Group]:
     """Return the groups of rows of a macro that are driven one after another for a tile."""
     step, end = target.macro.active_rows, tile.row + tile.rows
     return [(row, min(row + step, end)) for row in range(tile.row, end, step)]
-
-
-def through_switches(conductances: Floats, wires: Layout) -> tuple[Floats, Floats]:
-    """Return conductances with the switches in series, and their derivatives by those without.
-
-    With `x` across the switch of on-resistance `r`, `V` the read voltage and `o` the overdrive of
-    the gate, `g (V - x) = (o x - x^2 / 2) / (r o)`, the square law in its triode region.
-    """
-    if wires.selector is Selector.NONE:
-        return conductances, np.ones_like(conductances)
-    overdrive = wires.gate_volt - wires.threshold_volt
-    ratio = conductances * wires.switch_ohm
-    root = np.sqrt((1 + ratio) ** 2 - 2 * ratio * wires.read_volt / overdrive)
-    switch_volts = 2 * ratio * wires.read_volt / (1 + ratio + root)
-    share = 1 - switch_volts / wires.read_volt
-    narrowed = 1 - switch_volts / overdrive
-    return conductances * share, share * narrowed / (ratio + narrowed)
-
-
-@final
-class Trimmed:
-    """The scale of converters that are trimmed to cells read alone through their switches."""
-
-    lowest: float
-    """What a cell of the lowest state is through its switch, in siemens."""
-    factor: float
-    """By what converters multiply a difference of effective conductances."""
-
-    def __init__(self, target: Target) -> None:
-        """Read the ends of the scale off the target."""
-        low, high = target.cell.g_min_siemens, target.cell.g_max_siemens
-        ends, _ = through_switches(np.array([low, high]), target.wires)
-        self._low, self.lowest = low, float(ends[0])
-        self.factor = (high - low) / float(ends[1] - ends[0])
-
-    def conductances(self, seen: Floats) -> Floats:
-        """Return the conductances for which converters take effective ones."""
-        return self._low + self.changes(seen - self.lowest)
-
-    def changes(self, seen: Floats) -> Floats:
-        """Return the differences for which converters take those of effective ones."""
-        return self.factor * seen
 
 
 @final
@@ -99,7 +56,7 @@ class WiredCells:
             MccError: `wires-invalid`: the lines have no solution.
         """
         self._target, self._threads = target, threads
-        self._seen, slopes = through_switches(cells.siemens, target.wires)
+        self._seen, slopes = read_alone(cells.siemens, target, switches=True)
         self._deviations = None if cells.sigma is None else cells.sigma * slopes
         self._solved = self._solve(sorted(set(groups)))
 

@@ -16,7 +16,6 @@ from mcc.runtime.arrays import Fidelity
 from tests.small_pipeline import (
     PASSES,
     Declarations,
-    currents_of,
     found_in,
     residual,
     samples,
@@ -58,6 +57,7 @@ DEVICE_CONTEXTS: dict[str, Context] = {
     "variation.correlation_cells": (("cell.variation.fraction", 0.2),),
     "temperature.reference_kelvin": (("cell.temperature.coefficient_per_kelvin", 1e-3),),
     "temperature.activation_joules": DRIFT,
+    "current.sinh_per_volt": (("macro.dac_bits", 2), ("cell.current.sinh_per_volt", 5.0)),
     "current.low_siemens": (*CUBE, ("cell.current.low_siemens", 1e-6)),
     "current.high_siemens": (*CUBE, ("cell.current.high_siemens", 1e-5)),
     "current.limit_volt": (("cell.current.limit_volt", 0.1),),
@@ -182,7 +182,7 @@ def test_the_driver_declares_the_same(name: str) -> None:
     with pytest.warns(mcc.MccWarning, match="outside of"):
         aged = mcc.Machine(program, "device", 5, seconds=1e6, kelvin=330.0, cycles=10)
     found["outputs.aged"] = {"y": aged(samples(residual(), 1, seed=8)[0]).tobytes()}
-    found["warnings"], found["currents"] = warnings_of(target), currents_of(target)
+    found["warnings"] = warnings_of(target)
     named = ("report.operators", "report.sizes.host_graph_bytes")  # capture names the nodes
     assert {**found, **{key: whole[key] for key in named}} == whole
 
@@ -200,4 +200,6 @@ def test_fields_move_what_they_mean() -> None:
     assert list(moves("rram40nm", "macro.input_form")) == shown
     for path in ("wires.bit_ohm", "wires.switch_ohm"):
         assert list(moves("isaac", path)) == ["outputs.wire"]
+    shown = ["outputs.device", "outputs.aged"]
+    assert list(moves("rram40nm", "cell.current.sinh_per_volt")) == shown
     assert list(moves("rram40nm", "cell.relaxation.diffusion_siemens")) == ["outputs.aged"]

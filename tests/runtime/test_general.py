@@ -14,15 +14,19 @@ from mcc.ir.hardware import Encoding, Target
 from mcc.ir.hardware.encoding import encode, physical_columns
 from mcc.ir.program import Tile, pack_flips
 from mcc.runtime.analog import AnalogTile, analog_tile, digits_and_variances
-from mcc.runtime.analog_oracle import Noise
+from mcc.runtime.analog_oracle import READ_VARIANCE, Noise, fixed_point
 from mcc.runtime.converters.bank import staircase_of
 from mcc.runtime.converters.drivers import driver_levels
 from mcc.runtime.converters.periphery import periphery_of
-from mcc.runtime.devices import written_siemens
+from mcc.runtime.currents import LinearCurrents
+from mcc.runtime.devices import Cells, Read
+from mcc.runtime.drives import Drives
 from mcc.runtime.general import GeneralTile
 from mcc.runtime.random import MacroPlace, Purpose
-from mcc.runtime.read_noise import ReadNoise
+from mcc.runtime.read_noise import Inputs, ReadNoise
 from mcc.runtime.reads import Reads
+
+Digits = tuple[NDArray[np.float32], NDArray[np.float32] | None]
 
 PLACE = MacroPlace(seed=5, core=0, macro=1)
 READS = Reads(5, PLACE.word(Purpose.READ), event=2, sample=3, positions=4, threads=1)
@@ -38,8 +42,8 @@ def target_of(name: str = "rram40nm", **changes: Any) -> Target:
     return targets.load(name).with_values(values | named)
 
 
-def layer_of(target: Target, shift: int = 0, cols: int = 3, **fields: Any) -> tuple[Tile, Any]:
-    """Return a tile of random weights at row 2 of a macro, and the conductances of its cells."""
+def layer_of(target: Target, shift: int = 0, cols: int = 3, **fields: Any) -> tuple[Tile, Read]:
+    """Return a tile of random weights at row 2 of a macro, and its cells."""
     bits = fields.get("weight_bits", 4)
     weights = np.random.default_rng(1).integers(-7, 8, (37, cols)).astype(np.int8)
     encoded = encode(weights, target.macro, target.cell, bits)
@@ -58,12 +62,32 @@ def layer_of(target: Target, shift: int = 0, cols: int = 3, **fields: Any) -> tu
         block=(0, 0),
         **(layer | fields),
     )
-    return tile, written_siemens(encoded.cells, target.cell, PLACE)
+    return tile, Cells(encoded.cells, target.cell, PLACE).read()
 
 
-def general(tile: Tile, target: Target, conductances: NDArray[np.float64]) -> GeneralTile:
+def general(tile: Tile, target: Target, cells: Read) -> GeneralTile:
+    return general_of(tile, target, digits_and_variances(cells, target))
+
+
+def general_of(tile: Tile, target: Target, digits: Digits) -> GeneralTile:
     periphery = periphery_of(target.macro, PLACE)
-    return GeneralTile(tile, target, *digits_and_variances(conductances, target), periphery)
+    drives = Drives(tile, target.macro, periphery)
+    currents = LinearCurrents(*digits, drives, min(tile.rows, target.macro.active_rows))
+    return GeneralTile(tile, target, currents, periphery)
+
+
+def kernel(tile: Tile, target: Target, digits: Digits) -> AnalogTile:
+    return AnalogTile(tile, target, *digits, periphery_of(target.macro, PLACE))
+
+
+def as_kernels_hold(cells: Read, target: Target) -> Digits:
+    """Return weights and variances rounded to the fixed point of the kernel."""
+    digits = digits_and_variances(cells, target)
+    fixed = fixed_point(*digits, target.macro.active_rows, target.macro.dac_bits)
+    weights = np.ldexp(fixed.weights, -fixed.fraction).astype(np.float32)
+    if fixed.variances is None:
+        return weights, None
+    return weights, (fixed.variances / fixed.variance_scale).astype(np.float32)
 
 
 def random_codes(count: int, seed: int = 0) -> NDArray[np.int8]:
@@ -86,10 +110,10 @@ def test_it_gives_the_numbers_of_the_kernel(
         cell__bits=2,
         cell__read_noise=noise,
     )
-    tile, conductances = layer_of(target, shift=1)
-    codes = random_codes(203)
-    expected = AnalogTile(tile, target, conductances).multiply(codes, READS)
-    found = general(tile, target, conductances).multiply(codes, READS)
+    tile, cells = layer_of(target, shift=1)
+    codes, digits = random_codes(203), as_kernels_hold(cells, target)
+    expected = kernel(tile, target, digits).multiply(codes, READS)
+    found = general_of(tile, target, digits).multiply(codes, READS)
     assert np.mean(found != expected) < 0.003
     assert bool(tile.flips) == encoding[1]
 
@@ -98,20 +122,23 @@ def test_it_gives_the_numbers_of_the_kernel(
 def test_ideal_cells_give_the_kernels_bits(encoding: Encoding) -> None:
     """Their sums are whole, and float32 does not round them."""
     target = target_of("isaac", macro__encoding=encoding.value, macro__column_flip=False, **QUIET)
-    tile, conductances = layer_of(target, shift=2)
+    tile, cells = layer_of(target, shift=2)
     codes = random_codes(300)
-    expected = AnalogTile(tile, target, conductances).multiply(codes, READS)
-    found = general(tile, target, conductances).multiply(codes, READS)
-    assert np.array_equal(found, expected)
+    expected = kernel(tile, target, digits_and_variances(cells, target))
+    found = general(tile, target, cells)
+    assert np.array_equal(found.multiply(codes, READS), expected.multiply(codes, READS))
 
 
-def test_numbers_of_reads_are_those_of_the_kernel() -> None:
+@pytest.mark.parametrize(("cols", "slices"), [(2, 3), (32, 1), (45, 2)])
+def test_numbers_of_reads_are_those_of_the_kernel(cols: int, slices: int) -> None:
     noise = Noise(seed=5, place=READS.place, event=2, sample=3, positions=4)
-    drawn = ReadNoise(READS, READS.place, lines=6, groups=3, first=0, inputs=11)
+    drawn = ReadNoise(Inputs(READS, 2, 9), cols=cols, slices=slices, groups=3)
     for group in range(3):
         for phase in range(8):
-            expected = noise.draw(11, 6, 3, group, phase)
-            assert np.array_equal(drawn.of(group, phase), expected)
+            expected = noise.draw(11, cols, slices, (3, group, phase))[2:]
+            found = drawn.of(group, phase) * np.sqrt(READ_VARIANCE)
+            assert np.array_equal(np.rint(found), expected)
+            assert np.allclose(found, expected, rtol=1e-12)
 
 
 REAL: dict[str, Any] = {
@@ -126,8 +153,8 @@ REAL: dict[str, Any] = {
 
 def test_inputs_give_the_same_together_and_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     target = target_of(**REAL)
-    tile, conductances = layer_of(target)
-    made, codes = general(tile, target, conductances), random_codes(50)
+    tile, cells = layer_of(target)
+    made, codes = general(tile, target, cells), random_codes(50)
     whole = made.multiply(codes, READS)
     monkeypatch.setattr("mcc.runtime.general.BLOCK_NUMBERS", 3 * 8 * 3 * 16)
     assert np.array_equal(made.multiply(codes, READS), whole)
@@ -140,15 +167,15 @@ def read_often(
     target: Target, digit: int, shift: int = 0, input_bits: int = 2
 ) -> NDArray[np.float64]:
     """Read a tile often with the same small code on every row (reads, cols)."""
-    tile, conductances = layer_of(target, shift, input_bits=input_bits)
+    tile, cells = layer_of(target, shift, input_bits=input_bits)
     codes = np.full((MANY, 37), digit, np.int8)
     reads = replace(READS, positions=MANY)
-    return general(tile, target, conductances).multiply(codes, reads).astype(np.float64)
+    return general(tile, target, cells).multiply(codes, reads).astype(np.float64)
 
 
 def weights_of(target: Target, **fields: Any) -> NDArray[np.float64]:
-    _, conductances = layer_of(target, **fields)
-    return digits_and_variances(conductances, target)[0].astype(np.float64)
+    _, cells = layer_of(target, **fields)
+    return digits_and_variances(cells, target)[0].astype(np.float64)
 
 
 def assert_variance(found: NDArray[np.float64], expected: NDArray[np.float64]) -> None:
@@ -208,7 +235,7 @@ def test_mismatched_drivers_drive_their_own_levels() -> None:
         cell__bits=4,
         **QUIET,
     )
-    tile, conductances = layer_of(target, input_bits=3, weight_bits=5)
+    tile, cells = layer_of(target, input_bits=3, weight_bits=5)
     levels = driver_levels(target.macro, PLACE)
     assert levels is not None
     codes = (random_codes(40) >> 5).astype(np.int8)
@@ -218,7 +245,7 @@ def test_mismatched_drivers_drive_their_own_levels() -> None:
     for first in range(0, 37, 16):
         rows = slice(first, first + 16)
         expected += np.rint((np.sign(codes) * sizes)[:, rows] @ weights[rows])
-    found = general(tile, target, conductances).multiply(codes, READS)
+    found = general(tile, target, cells).multiply(codes, READS)
     assert np.abs(found - expected).max() <= 1
     assert np.mean(found != expected) < 0.01
 
@@ -235,7 +262,7 @@ def test_every_sum_passes_the_converter_of_its_column(kind: str) -> None:
         cell__bits=4,
         **QUIET,
     )
-    tile, conductances = layer_of(target, shift=2, input_bits=3, weight_bits=5, cols=6)
+    tile, cells = layer_of(target, shift=2, input_bits=3, weight_bits=5, cols=6)
     codes = (random_codes(200) >> 5).astype(np.int8)
     weights = weights_of(target, weight_bits=5, cols=6)
     expected = np.zeros((200, 6), np.int64)
@@ -247,24 +274,63 @@ def test_every_sum_passes_the_converter_of_its_column(kind: str) -> None:
             edges = stairs.breakpoints.astype(np.float32)
             index = np.searchsorted(edges, sums[:, column] / 4, side="right")
             expected[:, column] += 4 * stairs.codes[index]
-    found = general(tile, target, conductances).multiply(codes, READS)
+    found = general(tile, target, cells).multiply(codes, READS)
     assert np.array_equal(found, expected)
 
 
+@pytest.mark.parametrize("kind", ["ideal", "sar", "ramp", "flash", "pipeline", "cyclic"])
+@pytest.mark.parametrize("encoding", ["differential", "offset"])
+@pytest.mark.parametrize("dac_bits", [1, 2])
+def test_real_converters_give_the_numbers_of_the_kernel(
+    kind: str, encoding: str, dac_bits: int
+) -> None:
+    target = target_of(
+        macro__dac_bits=dac_bits,
+        macro__adc__kind=kind,
+        macro__adc__mismatch=0.0 if kind == "ideal" else 0.1,
+        macro__adc__offset=0.5,
+        macro__adc__noise=0.4,
+        macro__adc__gain_error=0.02,
+        macro__adc__bits=7,
+        macro__encoding=encoding,
+        macro__column_flip=False,
+        cell__bits=2,
+    )
+    tile, cells = layer_of(target, shift=1, cols=12)
+    codes, digits = random_codes(100), as_kernels_hold(cells, target)
+    expected = kernel(tile, target, digits).multiply(codes, READS)
+    found = general_of(tile, target, digits).multiply(codes, READS)
+    assert np.mean(found != expected) < 0.003
+
+
 def test_the_kernel_is_left_only_where_it_must_be() -> None:
-    for changes, kind in (({}, AnalogTile), (REAL, GeneralTile)):
-        target = target_of(**changes)
-        tile, conductances = layer_of(target)
-        periphery = periphery_of(target.macro, PLACE)
-        assert type(analog_tile(tile, target, conductances, periphery)) is kind
+    """For drivers that err, and for noise of reads that add up before conversion."""
+    summed: dict[str, Any] = {"macro__accumulation": "analog"}
+    left: list[dict[str, Any]] = [
+        {"macro__dac__mismatch": 0.05},
+        {"macro__dac__noise": 0.1},
+        {**summed, "cell__read_noise": 0.05},
+    ]
+    quiet = {**summed, **QUIET, "macro__adc__noise": 0.5}
+    kept: list[dict[str, Any]] = [
+        {},
+        quiet,
+        {name: value for name, value in REAL.items() if "dac" not in name},
+    ]
+    for kind, cases in ((GeneralTile, left), (AnalogTile, kept)):
+        for changes in cases:
+            target = target_of(**changes)
+            tile, cells = layer_of(target)
+            periphery = periphery_of(target.macro, PLACE)
+            assert type(analog_tile(tile, target, cells, periphery)) is kind
 
 
 def test_the_order_of_rows_changes_no_bit() -> None:
     """Neither of sums nor of variances, so that any matrix library gives the same."""
     target = target_of(cell__read_noise=0.05, macro__adc__offset=0.3, macro__dac_bits=3)
-    tile, conductances = layer_of(target)
+    tile, cells = layer_of(target)
     order = np.concatenate([np.random.default_rng(3).permutation(16), np.arange(16, 37)])
     codes = random_codes(200)
-    found = general(tile, target, conductances).multiply(codes, READS)
-    turned = general(tile, target, conductances[order]).multiply(codes[:, order], READS)
+    found = general(tile, target, cells).multiply(codes, READS)
+    turned = general(tile, target, cells[order]).multiply(codes[:, order], READS)
     assert np.array_equal(found, turned)

@@ -95,6 +95,19 @@ def test_bank_holds_the_staircase_of_every_converter(kind: AdcKind) -> None:
         assert np.array_equal(found[:, column], alone.codes[steps])
 
 
+@pytest.mark.parametrize("kind", set(AdcKind) - {AdcKind.IDEAL})
+@pytest.mark.parametrize("reach", [0.1, 5.0, 1e9])
+def test_less_of_a_bank_converts_the_same(kind: AdcKind, reach: float) -> None:
+    bank = bank_of(macro_of(adc__kind=kind.value, adc__mismatch=0.1, adc__offset=2.0), PLACE)
+    assert bank is not None
+    of = np.array([3, 30, 31, 3, 7], np.int32)
+    less, places = bank.within(reach, of)
+    levels = np.random.default_rng(0).uniform(-min(reach, 300), min(reach, 300), (500, 5))
+    assert np.array_equal(less.convert(levels, places), bank.convert(levels, of))
+    assert len(less.breakpoints) == 4
+    assert reach > 5 or less.breakpoints.shape[1] < bank.breakpoints.shape[1]
+
+
 def test_every_converter_of_every_macro_of_every_chip_is_its_own() -> None:
     macro = macro_of(adc__kind="sar", adc__mismatch=0.05)
     base = staircase_of(macro, PLACE, 3).breakpoints

@@ -1,0 +1,126 @@
+"""Cells read alone, and the converters that are trimmed to them.
+
+A cell and its switch are linearised at the read voltage: they are the resistor that carries what
+the two carry there. The converters are trimmed to this: the currents of cells at `g_min_siemens`
+and `g_max_siemens`, read alone, stand for the lowest and the highest state.
+"""
+
+from __future__ import annotations
+
+from typing import final
+
+import numpy as np
+
+from mcc.ir.diagnostics import error
+from mcc.ir.hardware import Selector, Target
+from mcc.ir.hardware import Wires as Layout
+from mcc.runtime.devices.current import (
+    check_volts,
+    currents,
+    effective_siemens,
+    is_linear,
+    slopes_by_siemens,
+    slopes_by_volt,
+)
+from mcc.runtime.wires.circuit import Floats
+
+STEPS = 100
+"""Most steps to the voltage between a cell and its switch; a few are enough."""
+
+
+def through_switches(conductances: Floats, wires: Layout) -> tuple[Floats, Floats]:
+    """Return conductances with the switches in series, and their derivatives by those without.
+
+    With `x` across the switch of on-resistance `r`, `V` the read voltage and `o` the overdrive of
+    the gate, `g (V - x) = (o x - x^2 / 2) / (r o)`, the square law in its triode region.
+    """
+    if wires.selector is Selector.NONE:
+        return conductances, np.ones_like(conductances)
+    overdrive = wires.gate_volt - wires.threshold_volt
+    ratio = conductances * wires.switch_ohm
+    root = np.sqrt((1 + ratio) ** 2 - 2 * ratio * wires.read_volt / overdrive)
+    switch_volts = 2 * ratio * wires.read_volt / (1 + ratio + root)
+    share = 1 - switch_volts / wires.read_volt
+    narrowed = 1 - switch_volts / overdrive
+    return conductances * share, share * narrowed / (ratio + narrowed)
+
+
+def read_alone(conductances: Floats, target: Target, switches: bool) -> tuple[Floats, Floats]:
+    """Return what cells are at the read voltage, and their derivatives by the conductances.
+
+    Args:
+        conductances: Of the cells at small voltages, in siemens.
+        target: The chip.
+        switches: Whether their switches have resistance.
+
+    Raises:
+        MccError: `read-voltage`.
+    """
+    law, wires = target.cell.current, target.wires
+    check_volts(wires.read_volt, law)
+    switches = switches and wires.selector is Selector.SWITCH and wires.switch_ohm > 0
+    if is_linear(law):
+        return (
+            through_switches(conductances, wires)
+            if switches
+            else (conductances, np.ones_like(conductances))
+        )
+    if not switches:
+        seen = effective_siemens(conductances, wires.read_volt, law)
+        return seen, slopes_by_siemens(conductances, wires.read_volt, law) / wires.read_volt
+    seen, volts = _switched(conductances, target)
+    overdrive = wires.gate_volt - wires.threshold_volt
+    narrowed = 1 - (wires.read_volt - volts) / overdrive
+    share = 1 / (1 + slopes_by_volt(conductances, volts, law) * wires.switch_ohm / narrowed)
+    return seen, slopes_by_siemens(conductances, volts, law) * share / wires.read_volt
+
+
+def _switched(conductances: Floats, target: Target) -> tuple[Floats, Floats]:
+    """Return what cells with switches are, and the voltages of the cells.
+
+    Each step takes a cell for the resistor that it was at the voltage before.
+    """
+    law, wires = target.cell.current, target.wires
+    volts = np.full_like(conductances, wires.read_volt)
+    for _ in range(STEPS):
+        cells = currents(conductances, volts, law) / volts
+        seen, _ = through_switches(cells, wires)
+        share = np.divide(seen, cells, out=np.ones_like(seen), where=cells != 0)
+        before, volts = volts, wires.read_volt * share
+        if np.allclose(volts, before, rtol=1e-12, atol=0):
+            return seen, volts
+    text = "the voltage between a cell and its switch was not found"
+    raise error("read-voltage", text, "lower `wires.read_volt` or `wires.switch_ohm`")
+
+
+@final
+class Trimmed:
+    """The scale of converters that are trimmed to cells read alone."""
+
+    lowest: float
+    """What a cell of the lowest state is, in siemens."""
+    factor: float
+    """By what converters multiply a difference of effective conductances."""
+
+    def __init__(self, target: Target, switches: bool = True) -> None:
+        """Read the ends of the scale off the target, with switches or without.
+
+        Raises:
+            MccError: `read-voltage`, also where the lowest state carries the most current.
+        """
+        low, high = target.cell.g_min_siemens, target.cell.g_max_siemens
+        ends, _ = read_alone(np.array([low, high]), target, switches)
+        if not 0 <= ends[0] < ends[1]:
+            text = f"at {target.wires.read_volt:g} V the highest state carries not the most current"
+            help = "lower `wires.read_volt`, or change `cell.current`"
+            raise error("read-voltage", text, help)
+        self._low, self.lowest = low, float(ends[0])
+        self.factor = (high - low) / float(ends[1] - ends[0])
+
+    def conductances(self, seen: Floats) -> Floats:
+        """Return the conductances for which converters take effective ones."""
+        return self._low + self.changes(seen - self.lowest)
+
+    def changes(self, seen: Floats) -> Floats:
+        """Return the differences for which converters take those of effective ones."""
+        return self.factor * seen
