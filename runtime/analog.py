@@ -84,6 +84,11 @@ class AnalogTile:
             flipped=flipped if flipped.any() else None,
         )
 
+    def held(self, weights: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the weights of analog sums' cells (rows, sums) as the kernel rounds them."""
+        scale = np.float32(2.0**self._packed.fraction)
+        return np.rint(weights * scale) / scale
+
     def multiply(self, codes: NDArray[Any], reads: Reads) -> NDArray[np.int32]:
         """Return the sums (inputs, cols) of codes (inputs, rows)."""
         converted = _kernels.analog_product(
