@@ -316,7 +316,8 @@ class Crossbar:
         Returns:
             (k, row groups, conversions, sums, m); for (n,) without the first axis. An input has a
             conversion for each phase, or one where charges are added up over all; a weight has a
-            sum for each slice, or two where the columns of a pair are converted one by one.
+            sum for each slice, or two where the columns of a pair are converted one by one. Codes
+            of flipped columns are those of the complements that they hold.
 
         Raises:
             MccError: `crossbar-model`: single columns cannot be read as in a product.

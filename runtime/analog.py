@@ -26,7 +26,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from mcc.ir.hardware import Accumulation, InputForm, Target
+from mcc.ir.hardware import Accumulation, Target
 from mcc.ir.hardware.conversion import code_range
 from mcc.ir.hardware.encoding import paired, row_groups
 from mcc.ir.program.tables import Tile
@@ -34,7 +34,7 @@ from mcc.runtime import _kernels
 from mcc.runtime.converters.periphery import Periphery
 from mcc.runtime.devices import Read, check_siemens, unit_siemens
 from mcc.runtime.general import GeneralTile
-from mcc.runtime.reads import Reads, without_offset
+from mcc.runtime.reads import Reads, drive_arguments, without_offset
 from mcc.runtime.sums import Sums
 
 ROWS_AT_ONCE = 8
@@ -70,7 +70,7 @@ class AnalogTile:
     ) -> None:
         """Take the weight and the variance of a read of each analog sum's cells (rows, sums)."""
         self._tile, self._macro = tile, target.macro
-        self._sign_magnitude = target.macro.input_form is InputForm.SIGN_MAGNITUDE
+        self._drives = drive_arguments(tile, target.macro)
         self._low, self._high = code_range(target.macro)
         self._sums = Sums(tile, target)
         flipped = tile.flipped(row_groups(target.macro, tile.rows), weights.shape[1])
@@ -80,22 +80,22 @@ class AnalogTile:
             slices=self._sums.slices,
             bits_per_cell=target.cell.bits,
             active_rows=target.macro.active_rows,
-            dac_bits=target.macro.dac_bits,
+            dac_bits=self._drives["dac_bits"],
             flipped=flipped if flipped.any() else None,
         )
 
     def held(self, weights: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the weights of analog sums' cells (rows, sums) as the kernel rounds them."""
         scale = np.float32(2.0**self._packed.fraction)
-        return np.rint(weights * scale) / scale
+        return np.divide(np.rint(weights * scale), scale, dtype=np.float32)
 
     def multiply(self, codes: NDArray[Any], reads: Reads) -> NDArray[np.int32]:
         """Return the sums (inputs, cols) of codes (inputs, rows)."""
         converted = _kernels.analog_product(
             codes,
             self._packed,
-            input_bits=self._tile.input_bits,
-            sign_magnitude=self._sign_magnitude,
+            input_bits=self._drives["input_bits"],
+            sign_magnitude=self._drives["sign_magnitude"],
             shift=self._tile.shift,
             low=self._low,
             high=self._high,

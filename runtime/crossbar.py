@@ -17,7 +17,7 @@ from mcc.ir.hardware.phases import phases, steps
 from mcc.runtime.analog import AnalogTile
 from mcc.runtime.arrays import Content, Fidelity, ProgrammedArrays
 from mcc.runtime.converters.periphery import periphery_of
-from mcc.runtime.crossbar_limits import check_columns, check_matrix, check_transposed
+from mcc.runtime.crossbar_limits import check_codes, check_matrix, check_transposed
 from mcc.runtime.devices import NOW, Conditions
 from mcc.runtime.operands import Floats, InputCoding, encode_weights
 from mcc.runtime.placement import Block, place
@@ -260,7 +260,7 @@ class RealCrossbar:
         Raises:
             MccError: `crossbar-model`, `crossbar-range`.
         """
-        check_columns(self.target, self.fidelity, "codes")
+        check_codes(self.target, self.fidelity)
         macro, direction = self.target.macro, self._ready(False)
         codes, _ = direction.coding.encode(vectors)
         count = len(steps(macro, direction.coding.bits, direction.coding.signed))

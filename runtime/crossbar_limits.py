@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mcc.ir.diagnostics import error
-from mcc.ir.hardware import Feed, Target
+from mcc.ir.hardware import Feed, InputForm, Target
 from mcc.runtime.arrays import Fidelity
 from mcc.runtime.converters.periphery import periphery_of
 from mcc.runtime.devices.current import is_linear
@@ -22,6 +22,20 @@ def check_columns(target: Target, fidelity: Fidelity, what: str) -> None:
         message = f"{what}: the current of a cell depends on which others the inputs open"
         help = "multiply with the columns of an identity matrix, or ask at `device`"
         raise error("crossbar-model", message, help)
+
+
+def check_codes(target: Target, fidelity: Fidelity) -> None:
+    """Refuse codes of single conversions that cannot be read as in a product.
+
+    Raises:
+        MccError: `crossbar-model`.
+    """
+    check_columns(target, fidelity, "codes")
+    macro = target.macro
+    signed = macro.input_form is InputForm.SIGN_MAGNITUDE
+    if fidelity.real_cells and signed and macro.dac.mismatch > 0:
+        message = "codes: single digits with a sign have no levels of their own to be driven at"
+        raise error("crossbar-model", message, "let `macro.dac.mismatch` be 0")
 
 
 def check_matrix(target: Target, fidelity: Fidelity, what: str) -> None:

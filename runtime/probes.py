@@ -82,12 +82,16 @@ class ProbedTile:
         self._steps = steps(macro, tile.input_bits, tile.input_signed)
         self._signed = tile.input_signed if self._analog else self._steps[0].phases[0].signed
         plain = target if paired(macro) else without_pairs(target)
+        bits = tile.input_bits
+        if not self._analog:
+            bits = min(macro.dac_bits + self._signed, WIDEST_INPUT)
+            plain = plain.with_values({"macro.dac_bits": bits}, "digits with their sign")
         self._sums = len(sum_values(macro, cell, tile.weight_bits))
         one = replace(
             tile,
             cols=tile.cols * self._sums,
             weight_bits=cell.bits + paired(macro),
-            input_bits=tile.input_bits if self._analog else min(macro.dac_bits, WIDEST_INPUT),
+            input_bits=bits,
             input_signed=self._signed,
             flips=b"",
         )
