@@ -17,6 +17,7 @@ from mcc.cli.driver import resolve_target
 from mcc.cli.machine import check_chip, check_conditions
 from mcc.ir.diagnostics import MccWarning, error
 from mcc.ir.hardware import Target
+from mcc.ir.hardware.validity import conductance_warnings
 from mcc.ir.tensors import Array
 from mcc.runtime.arrays import Fidelity
 from mcc.runtime.crossbar import RealCrossbar
@@ -72,6 +73,8 @@ class Crossbar:
     ) -> None:
         """Program a matrix into one chip.
 
+        States beyond the conductances of the device model give an `MccWarning`.
+
         Args:
             weights: Real or complex, (m, n).
             target: A shipped name, a path, or a target.
@@ -96,6 +99,9 @@ class Crossbar:
         check_chip(fidelity, seed, threads)
         check_conditions(Fidelity(fidelity), Conditions(), stuck)
         chip = resolve_target(target, _overrides(overrides or {}, fields), device)
+        if Fidelity(fidelity).real_cells:
+            for finding in conductance_warnings(chip.cell):
+                warnings.warn(str(finding), MccWarning, stacklevel=2)
         self._dtype = float_type(matrix.dtype)
         self._parts: list[RealCrossbar] = []
         for part in real_parts(matrix):

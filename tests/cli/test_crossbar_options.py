@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 import mcc
 from mcc.ir.hardware.encoding import sum_values, weight_offset
 from mcc.ir.hardware.phases import steps
-from tests.crossbars import IDEAL, small_target, whole_vectors, whole_weights
+from tests.crossbars import IDEAL, QUIET, small_target, whole_vectors, whole_weights
 
 ENCODINGS: list[dict[str, Any]] = [
     {"encoding": "offset", "column_flip": False},
@@ -98,3 +98,56 @@ def test_the_torch_layer_gives_the_exact_product(layout: dict[str, Any]) -> None
     for fidelity in ("exact", "device"):
         layer = mcc.Crossbar(weights, small_target(**layout).with_values(IDEAL), fidelity).layer()
         assert np.array_equal(layer(torch.tensor(x)).detach(), x @ weights.T)
+
+
+@pytest.mark.parametrize(
+    "encoding", ENCODINGS[:1] + ENCODINGS[2:4], ids=["offset", "before", "after"]
+)
+@pytest.mark.parametrize("accumulation", ["digital", "analog"])
+@pytest.mark.parametrize("fidelity", ["device", "wire"])
+def test_codes_of_real_converters_and_drivers_make_the_product(
+    encoding: dict[str, Any], accumulation: str, fidelity: str
+) -> None:
+    values = {f"macro.{key}": value for key, value in encoding.items()}
+    values |= {"macro.accumulation": accumulation, "cell.bits": 2, "macro.dac_bits": 2}
+    target = small_target().with_values({**values, **QUIET, **REAL_CONVERTERS, **REAL_DRIVERS})
+    x = whole_vectors(3, 29)
+    a = mcc.Crossbar(whole_weights(7, 29), target, fidelity, seed=3)
+    assert np.array_equal(put_together(a, x), (a @ x.T).T)
+    better = {"macro.adc.offset": 0.0, "macro.adc.gain_error": 0.0, "macro.adc.mismatch": 0.0}
+    other = mcc.Crossbar(whole_weights(7, 29), target.with_values(better), fidelity, seed=3)
+    assert not np.array_equal(other @ x.T, a @ x.T)
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS[2:5], ids=["before", "two-sided", "after"])
+@pytest.mark.parametrize("fidelity", ["device", "wire"])
+@pytest.mark.parametrize("accumulation", ["digital", "analog"])
+def test_the_torch_layer_agrees_where_cells_are_real(
+    encoding: dict[str, Any], fidelity: str, accumulation: str
+) -> None:
+    torch = pytest.importorskip("torch")
+    values = {f"macro.{key}": value for key, value in encoding.items()}
+    values |= {"macro.accumulation": accumulation, "cell.bits": 3, "macro.slice_overlap": 3}
+    target = small_target(macro__adc__bits=6).with_values({**values, **QUIET})
+    x = whole_vectors(50, 29)
+    a = mcc.Crossbar(whole_weights(7, 29), target, fidelity, seed=3)
+    found, native = a.layer()(torch.tensor(x)).detach().numpy(), (a @ x.T).T
+    same = np.isclose(found, native, rtol=1e-12, atol=1e-9)
+    assert (~same).mean() <= 2e-3
+    assert np.abs(found - native).mean() <= 1e-4 * np.abs(native).mean()
+
+
+def test_analog_sums_carry_the_noise_of_all_phases() -> None:
+    torch = pytest.importorskip("torch")
+    reads = 4_000
+    target = small_target(macro__accumulation="analog", macro__adc__bits=24, cell__read_noise=0.1)
+    x = whole_vectors(1, 29)
+    a = mcc.Crossbar(whole_weights(7, 29), target, "device", seed=3)
+    many = np.repeat(x, reads, axis=0)
+    native = (a @ many.T).T
+    found = a.layer()(torch.tensor(many)).detach().numpy()
+    for power in (native, found):
+        bound = 5 * native.std(axis=0) / np.sqrt(reads)
+        assert (np.abs(power.mean(axis=0) - np.asarray(a) @ x[0]) < bound + 1).all()
+    ratio = found.var(axis=0) / native.var(axis=0)
+    assert np.abs(ratio - 1).max() < 5 * np.sqrt(4 / reads)
