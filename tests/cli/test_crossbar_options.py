@@ -65,7 +65,7 @@ def put_together(a: mcc.Crossbar, x: NDArray[np.float64], bits: int = 8) -> NDAr
 
 
 @given(layout=layouts(), fidelity=st.sampled_from(["exact", "converter", "device"]))
-@settings(max_examples=40, deadline=None, phases=[Phase.generate])
+@settings(max_examples=25, deadline=None, phases=[Phase.generate])
 def test_ideal_cells_give_the_exact_product(layout: dict[str, Any], fidelity: str) -> None:
     weights, x, y = whole_weights(7, 29), whole_vectors(3, 29), whole_vectors(3, 7)
     a = mcc.Crossbar(weights, small_target(**layout).with_values(IDEAL), fidelity)
@@ -77,7 +77,7 @@ def test_ideal_cells_give_the_exact_product(layout: dict[str, Any], fidelity: st
 
 
 @given(layout=layouts(), bits=st.integers(3, 6))
-@settings(max_examples=20, deadline=None, phases=[Phase.generate])
+@settings(max_examples=12, deadline=None, phases=[Phase.generate])
 def test_ideal_cells_are_converted_like_states(layout: dict[str, Any], bits: int) -> None:
     """Where sums are whole, conductances and states pass the same narrow converters."""
     target = small_target(**layout).with_values({**IDEAL, "macro.adc.bits": bits})
@@ -91,7 +91,7 @@ def test_ideal_cells_are_converted_like_states(layout: dict[str, Any], bits: int
 
 
 @given(layout=layouts())
-@settings(max_examples=20, deadline=None, phases=[Phase.generate])
+@settings(max_examples=12, deadline=None, phases=[Phase.generate])
 def test_the_torch_layer_gives_the_exact_product(layout: dict[str, Any]) -> None:
     torch = pytest.importorskip("torch")
     weights, x = whole_weights(7, 29), whole_vectors(3, 29)

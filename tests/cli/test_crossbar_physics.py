@@ -150,7 +150,7 @@ def test_converters_with_errors_are_not_read_from_the_other_ends() -> None:
 
 @pytest.mark.parametrize("fidelity", ["device", "wire"])
 def test_cells_age_and_are_young_when_written(fidelity: str) -> None:
-    a, x = crossbar(fidelity, **DRIFT), whole_vectors(3, 29)
+    a, x = crossbar(fidelity, **DRIFT, **ONE_PHASE), whole_vectors(3, 29)
     young, layer = a.conductances, a.layer()
     product: NDArray[np.float64] = a @ x.T
     codes = a.codes(x.T)
@@ -161,7 +161,7 @@ def test_cells_age_and_are_young_when_written(fidelity: str) -> None:
     assert not np.array_equal(a.codes(x.T), codes)
     assert np.array_equal(a.age(0).reset() @ x.T, product)
     written = a.age(1e4).program()
-    again = crossbar(fidelity, **DRIFT).program()
+    again = crossbar(fidelity, **DRIFT, **ONE_PHASE).program()
     assert np.array_equal(written.conductances, again.conductances)
     assert np.array_equal(written.reset() @ x.T, again.reset() @ x.T)
 
