@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast, final
+from typing import TYPE_CHECKING, Any, TypeVar, cast, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,16 +14,21 @@ from numpy.typing import NDArray
 from mcc.cli.crossbar_operands import as_operand, as_weights, float_type, real_parts
 from mcc.cli.crossbar_product import View, probed, product, vectors_of
 from mcc.cli.driver import resolve_target
-from mcc.cli.machine import check_chip
-from mcc.ir.diagnostics import error
+from mcc.cli.machine import check_chip, check_conditions
+from mcc.ir.diagnostics import MccWarning, error
 from mcc.ir.hardware import Target
+from mcc.ir.hardware.validity import conductance_warnings
 from mcc.ir.tensors import Array
 from mcc.runtime.arrays import Fidelity
 from mcc.runtime.crossbar import RealCrossbar
+from mcc.runtime.devices import Conditions
+from mcc.runtime.devices.conditions import condition_warnings
 from mcc.runtime.operands import InputCoding
 
 if TYPE_CHECKING:
     from mcc.cli.crossbar_layer import CrossbarLayer
+
+Kind = TypeVar("Kind", np.float64, np.uint8)
 
 _TOGETHER = 16
 """Vectors whose codes are in memory at a time to count those that clip."""
@@ -53,37 +59,49 @@ class Crossbar:
         self,
         weights: Any,
         target: str | Path | Target = "rram40nm",
-        fidelity: str | Fidelity = Fidelity.DEVICE,
+        fidelity: str | Fidelity = Fidelity.WIRE,
         seed: int | None = None,
         *,
         weight_bits: int = 8,
         input_bits: int = 8,
         input_range: tuple[float, float] | None = None,
         threads: int = 2,
+        device: str | Path | None = None,
+        stuck: Mapping[tuple[int, int], NDArray[np.uint8]] | None = None,
         overrides: Mapping[str, str | float] | None = None,
         **fields: str | float,
     ) -> None:
         """Program a matrix into one chip.
 
+        States beyond the conductances of the device model give an `MccWarning`.
+
         Args:
             weights: Real or complex, (m, n).
             target: A shipped name, a path, or a target.
-            fidelity: How much of the physics to include.
+            fidelity: How much of the physics to include; products with `A.T` need `device` or less.
             seed: The chip instance; 0 if None. At `exact` and `converter` all chips are the same.
             weight_bits: Width of a weight's code, sign included: 2 to 8.
             input_bits: Width of an input's code, sign included: 2 to 8.
             input_range: Smallest and largest element of x in `A @ x`.
             threads: Threads to compute with; the results do not depend on it.
+            device: A device card that replaces the cell of a target that is named.
+            stuck: Measured maps of stuck cells by core and macro (from macro 0 of core 0 on), at
+                `device` and `wire`: uint8 (rows, cols) of 0 free, 1 stuck low, 2 stuck high. The
+                other macros have theirs drawn.
             overrides: Values of the target to replace, by dotted path: `{"macro.adc.bits": 6}`.
             fields: The same by name: `macro__adc__bits=6`.
 
         Raises:
-            MccError: `crossbar-weights`, `crossbar-size`, `option-value`, `seed-invalid`, or what
-                is wrong with the target.
+            MccError: `crossbar-weights`, `crossbar-size`, `option-value`, `seed-invalid`,
+                `stuck-map`, or what is wrong with the target.
         """
         matrix = as_weights(weights)
         check_chip(fidelity, seed, threads)
-        chip = resolve_target(target, _overrides(overrides or {}, fields))
+        check_conditions(Fidelity(fidelity), Conditions(), stuck)
+        chip = resolve_target(target, _overrides(overrides or {}, fields), device)
+        if Fidelity(fidelity).real_cells:
+            for finding in conductance_warnings(chip.cell):
+                warnings.warn(str(finding), MccWarning, stacklevel=2)
         self._dtype = float_type(matrix.dtype)
         self._parts: list[RealCrossbar] = []
         for part in real_parts(matrix):
@@ -96,6 +114,7 @@ class Crossbar:
                 coding=InputCoding(input_bits, input_range),
                 threads=threads,
                 first_macro=sum(len(it.placed.images) for it in self._parts),
+                stuck=stuck,
             )
             self._parts.append(crossbar)
         rows, cols = self._parts[0].shape
@@ -150,7 +169,13 @@ class Crossbar:
         )
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        """Return the matrix by which the cells multiply on average, as written."""
+        """Return the matrix by which the cells multiply on average.
+
+        It is that between ideal drivers and converters; at `wire` with what the lines take away.
+
+        Raises:
+            MccError: `crossbar-model`: they multiply by no matrix.
+        """
         if copy is False:
             raise ValueError("the matrix is computed from the cells: it cannot be given uncopied")
         real, *imaginary = (part.effective() for part in self._parts)
@@ -217,6 +242,28 @@ class Crossbar:
             part.program(piece)
         return self
 
+    def age(self, seconds: float, kelvin: float | None = None) -> Crossbar:
+        """Read the cells from now on as they are some time after programming.
+
+        Times are absolute: `age(0)` finds them young again, and so does `program`.
+
+        Args:
+            seconds: Time since programming; a time or temperature beyond the range of the device
+                model gives an `MccWarning`.
+            kelvin: Temperature since then; the reference of the device if None.
+
+        Raises:
+            MccError: `conditions`, or `option-value` at fidelities with ideal cells.
+        """
+        self._check_whole("aged")
+        conditions = Conditions(seconds=seconds, kelvin=kelvin)
+        check_conditions(self.fidelity, conditions, None)
+        for finding in condition_warnings(conditions, self.target.cell):
+            warnings.warn(str(finding), MccWarning, stacklevel=2)
+        for part in self._parts:
+            part.age(conditions)
+        return self
+
     def reset(self) -> Crossbar:
         """Begin the order of reads again: the next products meet the noise of the first ones."""
         for part in self._parts:
@@ -231,8 +278,13 @@ class Crossbar:
         and the imaginary array.
         """
         self._check_whole("shown")
-        found = [part.conductances() for part in self._parts]
-        return found[0] if len(found) == 1 else np.stack(found)
+        return _stacked([part.conductances() for part in self._parts])
+
+    @property
+    def stuck(self) -> NDArray[np.uint8]:
+        """Which cells are stuck or worn out, shaped as `conductances`: 0 free, 1 low, 2 high."""
+        self._check_whole("shown")
+        return _stacked([part.stuck() for part in self._parts])
 
     @property
     def step(self) -> int:
@@ -242,12 +294,18 @@ class Crossbar:
     def currents(self, x: Any, volts: float = 1.0) -> NDArray[np.float64]:
         """Return the mean currents of the bit lines in amperes, before any converter.
 
+        With pulse widths they are those of all pulses of a digit together; of an interleaved pair,
+        which has one bit line, the two that it carries the difference of.
+
         Args:
             x: Vectors, (n,) or (n, k).
             volts: What drives a word line for one unit of an input digit.
 
         Returns:
             (k, row groups, phases, bit lines); for (n,) without the first axis.
+
+        Raises:
+            MccError: `crossbar-model`: they are not in proportion to voltages of word lines.
         """
         found = self._real("currents").currents(probed(self._view, x), self._view.inputs)
         return volts * (found if np.ndim(x) > 1 else found[0])
@@ -255,14 +313,20 @@ class Crossbar:
     def codes(self, x: Any) -> NDArray[np.int32]:
         """Return the code of every conversion, each as a read of its own.
 
-        That is `row groups * phases * slices` numbers for each element of the product: meant for
+        That is `row groups * conversions * sums` numbers for each element of the product: meant for
         few vectors. At `exact` they are the sums, in units of one digit product.
 
         Args:
             x: Vectors, (n,) or (n, k).
 
         Returns:
-            (k, row groups, phases, slices, m); for (n,) without the first axis.
+            (k, row groups, conversions, sums, m); for (n,) without the first axis. An input has a
+            conversion for each phase, or one where charges are added up over all; a weight has a
+            sum for each slice, or two where the columns of a pair are converted one by one. Codes
+            of flipped columns are those of the complements that they hold.
+
+        Raises:
+            MccError: `crossbar-model`: single columns cannot be read as in a product.
         """
         found = self._real("codes").codes(probed(self._view, x), self._view.inputs)
         found = found[..., self._view.outputs]
@@ -318,6 +382,11 @@ class Crossbar:
             message = f"{what}: only of reads from the word lines"
             raise error("crossbar-view", message, "ask `A`, not `A.T`")
         return self._parts[0]
+
+
+def _stacked(tables: list[NDArray[Kind]]) -> NDArray[Kind]:
+    """Return the table of the one array of cells, or those of both (2, ...)."""
+    return tables[0] if len(tables) == 1 else np.stack(tables)
 
 
 def _overrides(

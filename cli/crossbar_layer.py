@@ -12,14 +12,13 @@ from torch import nn
 from mcc.cli.crossbar_operands import as_weights
 from mcc.cli.crossbar_torch import Cells, Law, encode, tile_sums
 from mcc.ir.diagnostics import error
+from mcc.ir.hardware.encoding import row_groups, sum_values
 from mcc.ir.tensors import Array
-from mcc.runtime.arrays import Fidelity
 from mcc.runtime.crossbar import RealCrossbar
+from mcc.runtime.crossbar_limits import check_torch
 from mcc.runtime.operands import InputCoding
 from mcc.runtime.placement import Block
-from mcc.runtime.probes import digits_of, sum_flips, sum_values
-
-_IDEAL = (Fidelity.EXACT, Fidelity.CONVERTER)
+from mcc.runtime.probes import Digits
 
 
 @final
@@ -28,7 +27,7 @@ class Written:
     """What the cells of a crossbar hold, on one device."""
 
     version: tuple[Any, ...]
-    """Device, write and ranges that it is of."""
+    """Device that it is on, and changes of the crossbar before."""
     law: Law
     cells: tuple[Cells, ...]
     scales: torch.Tensor
@@ -59,8 +58,12 @@ class CrossbarLayer(nn.Module):
             crossbar: The cells.
             bias: What is added to every product (m,); nothing if None.
             device: Where the parameters lie.
+
+        Raises:
+            MccError: `crossbar-weights` for the bias, or `crossbar-model`.
         """
         super().__init__()
+        check_torch(crossbar.target, crossbar.fidelity)
         self._crossbar = crossbar
         self._written: Written | None = None
         self.weight = nn.Parameter(_tensor(crossbar.weights(), device))
@@ -95,7 +98,7 @@ class CrossbarLayer(nn.Module):
     def written(self, device: torch.device) -> Written:
         """Return what the cells hold, on a device."""
         crossbar, direction = self._crossbar, self._crossbar.direction()
-        version = (device, crossbar.writes, direction.coding, direction.shift)
+        version = (device, crossbar.changes)
         if self._written is None or self._written.version != version:
             noise = self._written.generator if self._written else None
             if noise is None or noise.device != device:
@@ -106,7 +109,7 @@ class CrossbarLayer(nn.Module):
             self._written = Written(
                 version,
                 law,
-                tuple(_cells(crossbar, *it, device) for it in crossbar.contents()),
+                tuple(_cells(crossbar, *it, device) for it in crossbar.digits()),
                 _tensor(crossbar.scales, device, _wide(device)),
                 _tensor(crossbar.effective(), device),
                 noise,
@@ -159,19 +162,18 @@ def _inside(vectors: torch.Tensor, coding: InputCoding) -> torch.Tensor | float:
     return ((vectors >= lowest) & (vectors <= highest)).to(vectors.dtype)
 
 
-def _cells(crossbar: RealCrossbar, block: Block, content: Array, device: torch.device) -> Cells:
-    tile, target = crossbar.placed.tiles[block.index], crossbar.target
-    digits, variances = digits_of(content, target)
-    noisy = crossbar.fidelity not in _IDEAL and target.cell.read_noise > 0
-    flips = sum_flips(tile, target, digits.shape[1])
+def _cells(crossbar: RealCrossbar, block: Block, found: Digits, device: torch.device) -> Cells:
+    tile, macro = crossbar.placed.tiles[block.index], crossbar.target.macro
+    digits, variances = found
+    flips = tile.flipped(row_groups(macro, tile.rows), digits.shape[1])
     return Cells(
         tile,
         block.rows,
         block.cols,
         _tensor(digits, device),
-        _tensor(variances, device) if noisy else None,
+        None if variances is None else _tensor(variances, device),
         _tensor(flips, device, torch.bool) if flips.any() else None,
-        _tensor(sum_values(tile, target), device, torch.int32),
+        _tensor(sum_values(macro, crossbar.target.cell, tile.weight_bits), device, torch.int32),
     )
 
 

@@ -1,8 +1,8 @@
 """The product of programmed cells in torch operations, on any device.
 
-It follows the native kernels: phases, row groups, converters, and read noise drawn once for each
-analog sum with the variance that its cells have together. Sums are float32 like there, in another
-order: where one lies within its rounding of the middle between two codes, the code may be the
+It follows the native kernels: steps, row groups, converters, and read noise drawn once for each
+analog sum with the variance that its cells have together. Sums are float32 here and fixed point
+there: where one lies within their rounding of the middle between two codes, the code may be the
 neighbour. Noise comes from a generator of torch, so that it agrees in distribution only.
 
 Never more than one phase of one row group of one tile is in memory, for as many vectors at a time
@@ -18,7 +18,7 @@ import torch
 
 from mcc.ir.hardware import Target
 from mcc.ir.hardware.encoding import largest_digit, weight_offset
-from mcc.ir.hardware.phases import Phase, phases
+from mcc.ir.hardware.phases import Phase, Step, steps
 from mcc.ir.program.tables import Tile
 from mcc.runtime.operands import InputCoding
 
@@ -38,9 +38,9 @@ class Law:
     """First and last code; None where converters never clip or round."""
 
     @property
-    def phases(self) -> tuple[Phase, ...]:
+    def steps(self) -> tuple[Step, ...]:
         """What a code becomes."""
-        return phases(self.target.macro, self.coding.bits, self.coding.signed)
+        return steps(self.target.macro, self.coding.bits, self.coding.signed)
 
 
 @final
@@ -58,7 +58,7 @@ class Cells:
     flips: torch.Tensor | None
     """Which sums are of complements (row groups, sums)."""
     values: torch.Tensor
-    """What one unit of each sum of a weight is worth (slices,), int32."""
+    """What one unit of each sum of a weight is worth (sums of a weight,), int32."""
 
 
 def encode(x: torch.Tensor, coding: InputCoding) -> tuple[torch.Tensor, torch.Tensor]:
@@ -90,15 +90,14 @@ def _chunk(cells: Cells, law: Law, codes: torch.Tensor, generator: torch.Generat
     totals = codes.new_zeros(len(codes), cells.digits.shape[1])
     for group, first in enumerate(range(0, cells.tile.rows, step)):
         rows = slice(first, min(first + step, cells.tile.rows))
-        for phase in law.phases:
-            drive = _drive(phase, codes[:, rows]).to(torch.float32)
-            values = _convert(_read(cells, rows, drive, generator), law)
+        for part in law.steps:
+            drives = [part.charge(it) * _drive(it, codes[:, rows]) for it in part.phases]
+            values = _convert(_read(cells, rows, drives, generator), law)
             if cells.flips is not None:
-                full = largest_digit(law.target.cell) * drive.sum(dim=1, keepdim=True).to(
-                    torch.int32
-                )
+                whole = sum(drive.sum(dim=1, keepdim=True) for drive in drives)
+                full = largest_digit(law.target.cell) * whole
                 values = torch.where(cells.flips[group], full - values, values)
-            totals += phase.worth * values
+            totals += part.worth * values
     sums = (totals.view(len(codes), cells.tile.cols, -1) * cells.values).sum(dim=2)
     offset = weight_offset(law.target.macro, cells.tile.weight_bits)
     return (sums - offset * codes.sum(dim=1, keepdim=True)).to(torch.int32)
@@ -113,15 +112,20 @@ def _drive(phase: Phase, codes: torch.Tensor) -> torch.Tensor:
 
 
 def _read(
-    cells: Cells, rows: slice, drive: torch.Tensor, generator: torch.Generator
+    cells: Cells, rows: slice, drives: list[torch.Tensor], generator: torch.Generator
 ) -> torch.Tensor:
-    """Return analog sums (batch, sums) with their noise."""
-    sums = _times(drive, cells.digits[rows])
+    """Return analog sums (batch, sums), of all drives together, with the noise of each."""
+    sums = _times(_total(drives), cells.digits[rows])
     if cells.variances is not None:
-        spread = _times(drive.square(), cells.variances[rows]).sqrt_()
+        squares = _total([drive.square() for drive in drives])
+        spread = _times(squares, cells.variances[rows]).sqrt_()
         normal = torch.randn(sums.shape, generator=generator, device=sums.device)
         sums.addcmul_(spread, normal)
     return sums
+
+
+def _total(drives: list[torch.Tensor]) -> torch.Tensor:
+    return torch.stack(drives).sum(dim=0).to(torch.float32)
 
 
 def _times(drive: torch.Tensor, table: torch.Tensor) -> torch.Tensor:

@@ -76,7 +76,7 @@ class Machine:
         """
         conditions = Conditions(seconds=seconds, kelvin=kelvin, cycles=cycles)
         check_chip(fidelity, seed, threads)
-        _check_conditions(Fidelity(fidelity), conditions, stuck)
+        check_conditions(Fidelity(fidelity), conditions, stuck)
         self.program = program
         self.fidelity = Fidelity(fidelity)
         self.findings: tuple[Diagnostic, ...] = ()
@@ -160,7 +160,12 @@ def check_chip(fidelity: object, seed: object, threads: object) -> None:
         raise error("option-value", f"threads is {threads!r}", "use a whole number from 1")
 
 
-def _check_conditions(fidelity: Fidelity, conditions: Conditions, stuck: object) -> None:
+def check_conditions(fidelity: Fidelity, conditions: Conditions, stuck: object) -> None:
+    """Refuse conditions and stuck cells where cells are ideal.
+
+    Raises:
+        MccError: `option-value`.
+    """
     if (conditions != Conditions() or stuck) and not fidelity.real_cells:
         text = f"at fidelity {fidelity} cells are ideal: conditions and stuck cells have no effect"
         raise error("option-value", text, 'give `fidelity="device"` or "wire", or leave them out')

@@ -57,8 +57,8 @@ CODES: dict[str, str] = {
         " report names the pass, the inputs and the output that differ."
     ),
     "crossbar-direction": (
-        "Products with the transposed matrix drive the other ends of the cells, which this "
-        "fidelity has no model for."
+        "Products with the transposed matrix drive the other ends of the cells, where this "
+        "fidelity has no lines, and no hardware has errors of converters and drivers."
     ),
     "crossbar-gradient": (
         "A tensor that needs a gradient was multiplied where none would be kept; the layer of the "
@@ -67,6 +67,10 @@ CODES: dict[str, str] = {
     "crossbar-input": (
         "A vector that a crossbar is multiplied with has another length than the matrix takes, or "
         "holds what is no finite number."
+    ),
+    "crossbar-model": (
+        "Something was asked of a crossbar for which the hardware it is on has no law: a matrix "
+        "where cells do not add up to one, a torch layer where converters have errors."
     ),
     "crossbar-range": (
         "The target says that the step of its converters is chosen from data, and none were given: "

@@ -126,6 +126,11 @@ class AnalogTile:
             **staircases,
         )
 
+    def held(self, weights: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the weights of analog sums' cells (rows, sums) as the kernel rounds them."""
+        scale = np.float32(2.0**self._packed.fraction)
+        return np.divide(np.rint(weights * scale), scale, dtype=np.float32)
+
     def multiply(self, codes: NDArray[Any], reads: Reads) -> NDArray[np.int32]:
         """Return the sums (inputs, cols) of codes (inputs, rows)."""
         converted = _kernels.analog_product(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -12,20 +12,23 @@ from numpy.typing import NDArray
 from mcc.ir.diagnostics import error
 from mcc.ir.hardware import RangePolicy, Target
 from mcc.ir.hardware.conversion import code_range, full_scale_shift
-from mcc.ir.hardware.encoding import decode, physical_columns, row_groups, slices
-from mcc.ir.hardware.phases import phases
-from mcc.runtime.arrays import Fidelity, ProgrammedArrays
+from mcc.ir.hardware.encoding import decode, physical_columns, row_groups, sum_values
+from mcc.ir.hardware.phases import phases, steps
+from mcc.runtime.analog import AnalogTile
+from mcc.runtime.arrays import Content, Fidelity, ProgrammedArrays
+from mcc.runtime.converters.periphery import periphery_of
+from mcc.runtime.crossbar_limits import check_codes, check_matrix, check_transposed
+from mcc.runtime.devices import NOW, Conditions
 from mcc.runtime.operands import Floats, InputCoding, encode_weights
 from mcc.runtime.placement import Block, place
-from mcc.runtime.probes import conversions, drives, effective_weights, siemens_of
+from mcc.runtime.probes import Digits, ProbedTile, digits_of, drives, effective_weights, read_of
+from mcc.runtime.random import MacroPlace
 from mcc.runtime.steps import best_shift, best_transposed_shift
 from mcc.runtime.transposed import TransposedTile, transposed_target
+from mcc.runtime.wires.trimmed import Trimmed
 
 Lines = NDArray[np.intp]
 """Numbers of the inputs or outputs that take part."""
-
-_BOTH_WAYS = (Fidelity.EXACT, Fidelity.CONVERTER, Fidelity.DEVICE)
-"""Fidelities at which a cell carries the same current whichever of its ends is driven."""
 
 
 @final
@@ -57,13 +60,16 @@ class RealCrossbar:
         coding: InputCoding,
         threads: int = 1,
         first_macro: int = 0,
+        stuck: Mapping[tuple[int, int], NDArray[np.uint8]] | None = None,
     ) -> None:
         """Program finite weights (outputs, inputs).
 
         Raises:
-            MccError: `option-value`, `seed-invalid`, `crossbar-size`.
+            MccError: `option-value`, `seed-invalid`, `crossbar-size`, `stuck-map`.
         """
         self.target, self.fidelity, self.seed = target, fidelity, seed
+        self.changes = 0
+        """How often what the cells do was changed: by writes, ageing and calibration."""
         self.shape: tuple[int, int] = (weights.shape[0], weights.shape[1])
         self.writes = 1
         codes, self._scales = encode_weights(weights, weight_bits)
@@ -83,11 +89,12 @@ class RealCrossbar:
         }
         self._configure()
         self._turned: dict[int, TransposedTile] = {}
-        self._arrays = ProgrammedArrays(self.placed, fidelity, seed, threads)
+        self._probed: dict[int, ProbedTile] = {}
+        self._arrays = ProgrammedArrays(self.placed, fidelity, seed, threads, NOW, stuck)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what is made anew from the cells, and cannot be copied."""
-        return {**self.__dict__, "_turned": {}}
+        return {**self.__dict__, "_turned": {}, "_probed": {}}
 
     def multiply(self, vectors: Floats, outputs: Lines, inputs: Lines) -> Floats:
         """Return the products (batch, outputs) of vectors (batch, inputs) with a block."""
@@ -120,8 +127,13 @@ class RealCrossbar:
             self.placed.write(codes.T)
         for index, image in enumerate(self.placed.images):
             self._arrays.reprogram(image.core, image.macro, index)
-        self._turned.clear()
+        self._change()
         self.writes += 1
+
+    def age(self, conditions: Conditions) -> None:
+        """Read all cells under other conditions from now on."""
+        self._arrays.age(conditions)
+        self._change()
 
     def rewind(self) -> None:
         """Number reads from 0 again, so that they meet the same noise in the same order."""
@@ -148,74 +160,117 @@ class RealCrossbar:
             direction.shift = find(self.placed, codes)
         self._configure()
         self._arrays.refresh()
-        self._turned.clear()
+        self._change()
 
     def weights(self) -> Floats:
         """Return the weights (outputs, inputs) that were written, rounded to their codes."""
         macro, cell = self.target.macro, self.target.cell
-
-        def decoded(block: Block, content: NDArray[Any]) -> Floats:
+        found = np.zeros(self.shape)
+        for block in self.placed.blocks:
             tile, image = self.placed.tiles[block.index], self.placed.images[block.index]
             cells = self.placed.region(image.cells, block)
             flips = tile.flipped(row_groups(macro, tile.rows), cells.shape[1])
-            return decode(cells, flips, macro, cell, tile.weight_bits).astype(np.float64)
-
-        return self._gathered(decoded, 1).T * self._scales[:, None]
+            codes = decode(cells, flips, macro, cell, tile.weight_bits)
+            found[block.cols, block.rows] = codes.T
+        return found * self._scales[:, None]
 
     def effective(self) -> Floats:
-        """Return the weights (outputs, inputs) by which the cells multiply on average."""
+        """Return the weights (outputs, inputs) by which the cells multiply on average.
 
-        def weights(block: Block, content: NDArray[Any]) -> Floats:
-            return effective_weights(self.placed.tiles[block.index], self.target, content)
+        They are those between ideal drivers and converters.
 
-        return self._gathered(weights, 1).T * self._scales[:, None]
+        Raises:
+            MccError: `crossbar-model`: no matrix does what the cells do.
+        """
+        check_matrix(self.target, self.fidelity, "the matrix of the cells")
+        found = np.zeros(self.shape)
+        for block, content in self.contents():
+            part = effective_weights(self.placed.tiles[block.index], self.target, content)
+            found[block.cols, block.rows] = part.T
+        return found * self._scales[:, None]
 
     def conductances(self) -> Floats:
         """Return the conductances of the cells in siemens (inputs, physical columns)."""
 
-        def siemens(block: Block, content: NDArray[Any]) -> Floats:
-            return siemens_of(content, self.target.cell)
+        def siemens(block: Block) -> Floats:
+            return read_of(self._arrays.content(block.index), self.target.cell).siemens
 
-        return self._gathered(siemens, self._width())
+        return self._gathered(siemens, np.float64)
 
-    def contents(self) -> Iterator[tuple[Block, NDArray[Any]]]:
-        """Yield what the cells of each block hold (rows, physical columns)."""
+    def stuck(self) -> NDArray[np.uint8]:
+        """Return which cells are stuck or worn out: 0 free, 1 low, 2 high, shaped as they are."""
+
+        def stuck(block: Block) -> NDArray[np.uint8]:
+            image = self.placed.images[block.index]
+            return self.placed.region(self._arrays.stuck_map(image.core, image.macro), block)
+
+        if not self.fidelity.real_cells:
+            return np.zeros((self.shape[1], self.shape[0] * self._width()), np.uint8)
+        return self._gathered(stuck, np.uint8)
+
+    def digits(self) -> Iterator[tuple[Block, Digits]]:
+        """Yield the weight and the variance of a read of each analog sum's cells (rows, sums).
+
+        The weights of each block are rounded as in products.
+        """
+        for block, content in self.contents():
+            tile = self.placed.tiles[block.index]
+            ready = self._arrays.build(tile, self.target, content)
+            weights, variances = digits_of(content, self.target)
+            yield (
+                block,
+                (ready.held(weights) if isinstance(ready, AnalogTile) else weights, variances),
+            )
+
+    def contents(self) -> Iterator[tuple[Block, Content]]:
+        """Yield the cells of each block (rows, physical columns) as converters see them."""
         for block in self.placed.blocks:
-            yield block, self._arrays.content(block.index)
+            yield block, self._arrays.seen(block.index)
 
     def currents(self, vectors: Floats, inputs: Lines) -> Floats:
         """Return the mean currents of the bit lines for one volt per unit of a digit.
 
         Returns:
             Amperes (batch, row groups, phases, physical columns).
+
+        Raises:
+            MccError: `crossbar-model`, `crossbar-range`.
         """
-        codes, _ = self._ready(False).coding.encode(vectors)
-        found = np.zeros((len(codes), *self._sums_shape(codes), self.shape[0] * self._width()))
+        check_matrix(self.target, self.fidelity, "currents")
+        direction = self._ready(False)
+        codes, _ = direction.coding.encode(vectors)
+        count = len(phases(self.target.macro, direction.coding.bits, direction.coding.signed))
+        columns = self.shape[0] * self._width()
+        found = np.zeros((len(codes), self._groups(), count, columns))
         for block, content in self.contents():
-            tile, siemens = self.placed.tiles[block.index], siemens_of(content, self.target.cell)
-            columns = slice(block.cols.start * self._width(), block.cols.stop * self._width())
+            tile, siemens = self.placed.tiles[block.index], self._siemens_seen(content)
+            to = slice(block.cols.start * self._width(), block.cols.stop * self._width())
             part = _spread(codes, inputs, block.rows)
-            for group, phase, rows, _, drive in drives(tile, self.target, part):
-                at = self._first_group(block) + group
-                found[:, at, phase, columns] = drive @ siemens[rows]
+            for group, phase, rows, drive in drives(tile, self.target, part, self._levels(block)):
+                found[:, self._first_group(block) + group, phase, to] = drive @ siemens[rows]
         return found
 
     def codes(self, vectors: Floats, inputs: Lines) -> NDArray[np.int32]:
         """Return what every converter says, each as a read of its own.
 
         Returns:
-            Codes (batch, row groups, phases, slices, outputs); whole sums at `exact`.
+            Codes (batch, row groups, conversions of an input, sums of a weight, outputs); whole
+            sums at `exact`.
+
+        Raises:
+            MccError: `crossbar-model`, `crossbar-range`.
         """
-        codes, _ = self._ready(False).coding.encode(vectors)
-        count = slices(self.target.macro, self.target.cell, self._weight_bits)
-        shape = (len(codes), *self._sums_shape(codes), count, self.shape[0])
-        found = np.zeros(shape, np.int32)
+        check_codes(self.target, self.fidelity)
+        macro, direction = self.target.macro, self._ready(False)
+        codes, _ = direction.coding.encode(vectors)
+        count = len(steps(macro, direction.coding.bits, direction.coding.signed))
+        sums = len(sum_values(macro, self.target.cell, self._weight_bits))
+        found = np.zeros((len(codes), self._groups(), count, sums, self.shape[0]), np.int32)
         for block in self.placed.blocks:
-            tile, part = self.placed.tiles[block.index], _spread(codes, inputs, block.rows)
-            read = conversions(self._arrays, block.index, tile, self.target, part)
-            for group, phase, digit, sums in read:
+            part = _spread(codes, inputs, block.rows)
+            for group, index, values in self._probe(block).read(part):
                 at = self._first_group(block) + group
-                found[:, at, phase, digit, block.cols] = sums // self.step
+                found[:, at, index, :, block.cols] = values // self.step
         return found
 
     @property
@@ -239,10 +294,8 @@ class RealCrossbar:
 
     def _ready(self, transposed: bool) -> Direction:
         """Return a direction that can multiply."""
-        if transposed and self.fidelity not in _BOTH_WAYS:
-            message = f"at `{self.fidelity}` cells are read from their word lines only"
-            help = "multiply with a crossbar of the transposed matrix, or at `device`"
-            raise error("crossbar-direction", message, help)
+        if transposed:
+            check_transposed(self.target, self.fidelity)
         direction = self._directions[transposed]
         if direction.shift is None and self.fidelity is not Fidelity.EXACT:
             name = "A.T.calibrate(y)" if transposed else "A.calibrate(x)"
@@ -258,6 +311,19 @@ class RealCrossbar:
             self._turned[index] = TransposedTile(self._arrays, index, tile, self.target, shift)
         return self._turned[index]
 
+    def _probe(self, block: Block) -> ProbedTile:
+        index = block.index
+        if index not in self._probed:
+            tile = self.placed.tiles[index]
+            self._probed[index] = ProbedTile(self._arrays, index, tile, self.target)
+        return self._probed[index]
+
+    def _change(self) -> None:
+        """Forget what was made of the cells before they changed."""
+        self._turned.clear()
+        self._probed.clear()
+        self.changes += 1
+
     def _configure(self) -> None:
         direction = self._directions[False]
         self.placed.configure(direction.shift or 0, direction.coding.signed)
@@ -265,24 +331,36 @@ class RealCrossbar:
     def _width(self) -> int:
         return physical_columns(self.target.macro, self.target.cell, self._weight_bits)
 
-    def _sums_shape(self, codes: NDArray[Any]) -> tuple[int, int]:
-        """Return the row groups of all word lines together, and the phases of some codes."""
+    def _groups(self) -> int:
+        """Return the row groups of all word lines together."""
         macro, rows = self.target.macro, self.shape[1]
         groups = rows // macro.rows * row_groups(macro, macro.rows)
-        bits = self._directions[False].coding.bits
-        phase_count = len(phases(macro, bits, codes.dtype == np.int8))
-        return groups + row_groups(macro, rows % macro.rows), phase_count
+        return groups + row_groups(macro, rows % macro.rows)
 
     def _first_group(self, block: Block) -> int:
         macro = self.target.macro
         return block.rows.start // macro.rows * row_groups(macro, macro.rows)
 
-    def _gathered(self, part: Callable[[Block, NDArray[Any]], Floats], width: int) -> Floats:
-        """Put together what is made of each block (inputs, outputs * width)."""
-        found = np.zeros((self.shape[1], self.shape[0] * width))
-        for block, content in self.contents():
+    def _siemens_seen(self, content: Content) -> Floats:
+        """Return the current of each cell at the end of its bit line, for one volt at its row."""
+        siemens = read_of(content, self.target.cell).siemens
+        return Trimmed(self.target).seen(siemens) if self.fidelity is Fidelity.WIRE else siemens
+
+    def _levels(self, block: Block) -> Floats | None:
+        """Return the levels of the drivers of a block (rows, digits); None where they are exact."""
+        if not self.fidelity.real_cells:
+            return None
+        image = self.placed.images[block.index]
+        place = MacroPlace(self.seed, image.core, image.macro)
+        return periphery_of(self.target.macro, place).levels
+
+    def _gathered(self, part: Callable[[Block], NDArray[Any]], kind: Any) -> NDArray[Any]:
+        """Put together what is made of each block (inputs, physical columns)."""
+        width = self._width()
+        found = np.zeros((self.shape[1], self.shape[0] * width), kind)
+        for block in self.placed.blocks:
             columns = slice(block.cols.start * width, block.cols.stop * width)
-            found[block.rows, columns] = part(block, content)
+            found[block.rows, columns] = part(block)
         return found
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mcc.ir.hardware import Macro
 from mcc.ir.hardware.phases import Step
 from mcc.ir.program.tables import Tile
+from mcc.runtime.converters.drivers import at_levels
 from mcc.runtime.converters.periphery import Periphery
 from mcc.runtime.read_noise import DriveNoise
 from mcc.runtime.reads import WIDEST_INPUT
@@ -83,8 +84,7 @@ class Drives:
         """Return the levels of digits (inputs, rows)."""
         if self._levels is None:
             return digits.astype(np.float64)
-        levels = self._levels[rows]
-        return np.sign(digits) * levels[np.arange(len(levels)), np.abs(digits)]
+        return at_levels(digits, self._levels[rows])
 
     def _largest(self, step: Step) -> float:
         """Return a drive of a step that no row exceeds."""

@@ -48,8 +48,8 @@ def best_transposed_shift(placed: Placed, codes: NDArray[Any]) -> int:
     codes = codes[_some(range(len(codes)), VECTORS)]
     for block in _some(placed.blocks, TILES):
         tile, part = placed.tiles[block.index], codes[:, block.cols]
-        for turn in turns(tile, placed.target, _cells(placed, block)):
-            cells = turn.content[:, :SENSED]
+        for turn in turns(tile, placed.target):
+            cells = _cells(placed, block)[turn.lines, turn.columns].T[:, :SENSED]
             plain = np.zeros((row_groups(macro, len(cells)), cells.shape[1]), np.bool_)
             driven = part * turn.driven.astype(part.dtype)
             found = conversion_errors(

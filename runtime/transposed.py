@@ -20,7 +20,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from mcc.ir.hardware import Encoding, Target
+from mcc.ir.hardware import Target
 from mcc.ir.hardware.encoding import (
     digit_values,
     largest_digit,
@@ -30,6 +30,7 @@ from mcc.ir.hardware.encoding import (
 )
 from mcc.ir.program.tables import Tile
 from mcc.runtime.arrays import ArrayTile, ProgrammedArrays
+from mcc.runtime.probes import without_pairs
 
 
 @final
@@ -39,10 +40,10 @@ class Turn:
 
     lines: slice
     """The word lines that are sensed."""
-    content: NDArray[Any]
-    """What the cells hold (bit lines, word lines)."""
+    columns: slice
+    """The bit lines that are driven."""
     driven: NDArray[np.bool_]
-    """Which of the bit lines are driven at all (bit lines,)."""
+    """Which of them are driven at all (bit lines,)."""
     worth: int
     """What one unit of a digit counts in the weight."""
     complement: bool
@@ -57,29 +58,27 @@ def transposed_target(target: Target) -> Target:
         "macro.cols": macro.rows,
         "macro.active_rows": min(macro.active_rows, macro.cols),
         "macro.adc.columns_per_adc": min(macro.adc.columns_per_adc, macro.rows),
-        "macro.encoding": Encoding.OFFSET.value,
-        "macro.column_flip": False,
     }
-    return target.with_values(changes, "read the other way round")
+    return without_pairs(target).with_values(changes, "read the other way round")
 
 
-def turns(tile: Tile, target: Target, content: NDArray[Any]) -> Iterator[Turn]:
-    """Yield what is driven after one another to read a tile (rows, physical columns)."""
+def turns(tile: Tile, target: Target) -> Iterator[Turn]:
+    """Yield what is driven after one another to read a tile."""
     macro, cell = target.macro, target.cell
     width = physical_columns(macro, cell, tile.weight_bits)
-    flips = tile.flipped(row_groups(macro, tile.rows), content.shape[1])
+    flips = tile.flipped(row_groups(macro, tile.rows), tile.cols * width)
     lines = [slice(0, tile.rows)]
     if flips.any():
         step = macro.active_rows
         lines = [slice(first, first + step) for first in range(0, tile.rows, step)]
     for group, part in enumerate(lines):
         for column, worth in enumerate(digit_values(macro, cell, tile.weight_bits)):
-            cells = np.ascontiguousarray(content[part, column::width].T)
-            stored = flips[group, column::width]
+            columns = slice(column, None, width)
+            stored = flips[group, columns]
             for complement in (False, True):
                 driven = stored == complement
                 if driven.any():
-                    yield Turn(part, cells, driven, int(worth), complement)
+                    yield Turn(part, columns, driven, int(worth), complement)
 
 
 @final
@@ -100,9 +99,11 @@ class TransposedTile:
             tile, rows=tile.cols, cols=tile.rows, weight_bits=bits, shift=shift, flips=b""
         )
         self._ready: list[tuple[Turn, ArrayTile]] = []
-        for turn in turns(tile, target, arrays.content(index)):
-            one = replace(plain, cols=turn.content.shape[1])
-            self._ready.append((turn, arrays.build(one, turned, turn.content)))
+        content = arrays.content(index)
+        for turn in turns(tile, target):
+            cells = content[turn.lines, turn.columns].T
+            one = replace(plain, cols=cells.shape[1])
+            self._ready.append((turn, arrays.build(one, turned, cells)))
 
     def multiply(self, codes: NDArray[Any]) -> NDArray[np.int64]:
         """Return the sums (inputs, rows of the tile) of codes (inputs, columns of the tile)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mcc.ir.hardware import InputCoding, Macro
 from mcc.runtime.converters.staircase import Levels
@@ -28,3 +29,8 @@ def driver_levels(macro: Macro, place: MacroPlace) -> Levels | None:
     for bit in range(macro.dac_bits):
         levels = np.concatenate([levels, levels + bits[:, bit : bit + 1]], axis=1)
     return levels
+
+
+def at_levels(digits: NDArray[np.int16], levels: Levels) -> NDArray[np.float64]:
+    """Return what drivers drive (inputs, rows) for digits, by their levels (rows, digits)."""
+    return np.sign(digits) * levels[np.arange(len(levels)), np.abs(digits)]

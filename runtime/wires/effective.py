@@ -21,7 +21,6 @@ from mcc.runtime.devices import Read
 from mcc.runtime.wires.circuit import Floats, Wires
 from mcc.runtime.wires.transfer import transfer_matrices
 from mcc.runtime.wires.trimmed import Trimmed, read_alone
-from mcc.runtime.wires.trimmed import through_switches as through_switches
 
 Group = tuple[int, int]
 """The first row of a group of rows that are driven together, and the row after its last."""

@@ -121,6 +121,10 @@ class Trimmed:
         """Return the conductances for which converters take effective ones."""
         return self._low + self.changes(seen - self.lowest)
 
+    def seen(self, conductances: Floats) -> Floats:
+        """Return the effective conductances that converters take for these."""
+        return self.lowest + (conductances - self._low) / self.factor
+
     def changes(self, seen: Floats) -> Floats:
         """Return the differences for which converters take those of effective ones."""
         return self.factor * seen

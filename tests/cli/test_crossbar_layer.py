@@ -80,7 +80,9 @@ def test_noise_has_the_distribution_of_the_cells(device: str, encoding: str) -> 
         cell__read_noise=noise,
     )
     bits = 5 if encoding == "differential" else 4
-    a = mcc.Crossbar(whole_weights(6, 20, bits), target, seed=3, weight_bits=bits, input_bits=5)
+    a = mcc.Crossbar(
+        whole_weights(6, 20, bits), target, "device", seed=3, weight_bits=bits, input_bits=5
+    )
     x = whole_vectors(1, 20, 5)[0]
     found = a.layer()(torch.tensor(x).expand(reads, -1).to(device)).detach().cpu().numpy()
     per_cell = (x[:, None] * noise * a.conductances / unit_siemens(target.cell)) ** 2
@@ -93,7 +95,9 @@ def test_noise_has_the_distribution_of_the_cells(device: str, encoding: str) -> 
 
 def test_noise_repeats_by_seed_and_differs_between_calls() -> None:
     weights, x = random_operands()
-    layers = [mcc.Crossbar(weights, small_target(), seed=seed).layer() for seed in (7, 7, 8)]
+    layers = [
+        mcc.Crossbar(weights, small_target(), "device", seed=seed).layer() for seed in (7, 7, 8)
+    ]
     first, again, other = (layer(x) for layer in layers)
     assert torch.equal(first, again)
     assert not torch.equal(first, layers[0](x))
@@ -102,7 +106,7 @@ def test_noise_repeats_by_seed_and_differs_between_calls() -> None:
 
 def test_copies_of_layers_are_layers_of_copied_cells() -> None:
     weights, x = random_operands()
-    layer = mcc.Crossbar(weights, small_target().with_values(QUIET)).layer()
+    layer = mcc.Crossbar(weights, small_target().with_values(QUIET), "device").layer()
     before = layer(x)
     other = copy.deepcopy(layer)
     assert torch.equal(other(x), before)
@@ -114,7 +118,7 @@ def test_copies_of_layers_are_layers_of_copied_cells() -> None:
 @pytest.mark.parametrize("clipped", [False, True])
 def test_gradients_go_straight_through(clipped: bool) -> None:
     weights, x = random_operands()
-    a = mcc.Crossbar(weights, small_target(), input_range=(-1, 1) if clipped else None)
+    a = mcc.Crossbar(weights, small_target(), "device", input_range=(-1, 1) if clipped else None)
     layer = a.layer(bias=np.zeros(19))
     x.requires_grad_()
     y = layer(x)

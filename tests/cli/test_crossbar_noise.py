@@ -64,7 +64,7 @@ def test_transposed_reads_have_the_noise_of_the_same_cells(encoding: str) -> Non
 
 def test_seeds_and_resets_repeat_products() -> None:
     weights, x = whole_weights(9, 30), whole_vectors(2, 30).T
-    a, b = (mcc.Crossbar(weights, small_target(), seed=7, threads=n) for n in (1, 3))
+    a, b = (mcc.Crossbar(weights, small_target(), "device", seed=7, threads=n) for n in (1, 3))
     first, second = a @ x, a @ x
     assert not np.array_equal(first, second)
     assert np.array_equal(b @ x, first)
@@ -72,12 +72,12 @@ def test_seeds_and_resets_repeat_products() -> None:
     assert np.array_equal(a.reset() @ x, first)
     turned = whole_vectors(2, 9) @ a.reset()
     assert np.array_equal(whole_vectors(2, 9) @ b.reset(), turned)
-    other = mcc.Crossbar(weights, small_target(), seed=8)
+    other = mcc.Crossbar(weights, small_target(), "device", seed=8)
     assert not np.array_equal(np.asarray(other), np.asarray(a))
 
 
 def test_the_noise_of_a_vector_does_not_depend_on_its_company() -> None:
-    a = mcc.Crossbar(whole_weights(9, 30), small_target(), seed=7)
+    a = mcc.Crossbar(whole_weights(9, 30), small_target(), "device", seed=7)
     x = whole_vectors(4, 30).T
     assert np.array_equal(a.reset() @ x[:, :1], (a.reset() @ x)[:, :1])
 
@@ -88,7 +88,7 @@ def pickled(a: mcc.Crossbar) -> mcc.Crossbar:
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, pickled])
 def test_copies_are_the_same_chip(copied: Callable[[Any], Any]) -> None:
-    a = mcc.Crossbar(whole_weights(9, 30), small_target(), seed=7)
+    a = mcc.Crossbar(whole_weights(9, 30), small_target(), "device", seed=7)
     x, y = whole_vectors(2, 30).T, whole_vectors(2, 9)
     first = a @ x, y @ a
     assert first[0].shape == (9, 2)
@@ -100,7 +100,7 @@ def test_copies_are_the_same_chip(copied: Callable[[Any], Any]) -> None:
 
 def test_programming_writes_with_new_errors() -> None:
     weights, other = whole_weights(9, 30), whole_weights(9, 30, seed=4)
-    a = mcc.Crossbar(weights, small_target(cell__read_noise=0.0), seed=7)
+    a = mcc.Crossbar(weights, small_target(cell__read_noise=0.0), "device", seed=7)
     view, before = a.T, np.asarray(a)
     y = whole_vectors(2, 9)
     first = y @ a
@@ -109,7 +109,7 @@ def test_programming_writes_with_new_errors() -> None:
     assert not np.array_equal(np.asarray(a), before)
     assert not np.array_equal(y @ a, first)
     assert np.array_equal(np.asarray(view), np.asarray(a).T)
-    again = mcc.Crossbar(weights, small_target(cell__read_noise=0.0), seed=7).program()
+    again = mcc.Crossbar(weights, small_target(cell__read_noise=0.0), "device", seed=7).program()
     assert np.array_equal(np.asarray(again), np.asarray(a))
     a.reset()
     assert np.array_equal(np.asarray(again), np.asarray(a))

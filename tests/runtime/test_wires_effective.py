@@ -14,9 +14,10 @@ from mcc.ir.hardware import Target
 from mcc.runtime.arrays import Fidelity, ProgrammedArrays
 from mcc.runtime.devices import Read
 from mcc.runtime.wires.circuit import Wires
-from mcc.runtime.wires.effective import Trimmed, WiredCells, through_switches
+from mcc.runtime.wires.effective import WiredCells
 from mcc.runtime.wires.oracle import dense_transfer
 from mcc.runtime.wires.transfer import transfer_matrices
+from mcc.runtime.wires.trimmed import Trimmed, through_switches
 from tests.programmed_arrays import (
     IDEAL,
     product,

@@ -1,0 +1,153 @@
+"""Laws of crossbars over all that a macro can be: ideal ones are exact, codes make the product."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+import mcc
+from mcc.ir.hardware.encoding import sum_values, weight_offset
+from mcc.ir.hardware.phases import steps
+from tests.crossbars import IDEAL, QUIET, small_target, whole_vectors, whole_weights
+
+ENCODINGS: list[dict[str, Any]] = [
+    {"encoding": "offset", "column_flip": False},
+    {"encoding": "offset", "column_flip": True},
+    *(
+        {"encoding": "differential", "subtraction": place, "differential": form}
+        for place in ("before", "after")
+        for form in ("one_sided", "two_sided")
+    ),
+]
+REAL_CONVERTERS: dict[str, Any] = {
+    "macro.adc.kind": "sar",
+    "macro.adc.bits": 8,
+    "macro.adc.mismatch": 0.05,
+    "macro.adc.offset": 2.0,
+    "macro.adc.gain_error": 0.05,
+}
+REAL_DRIVERS: dict[str, Any] = {"macro.dac.mismatch": 0.1}
+
+
+@st.composite
+def layouts(draw: st.DrawFn) -> dict[str, Any]:
+    """Draw what tells one macro from another."""
+    bits = draw(st.integers(1, 4))
+    changes: dict[str, Any] = {
+        "cell__bits": bits,
+        "macro__slice_overlap": draw(st.integers(0, 2**bits - 2)),
+        "macro__dac_bits": draw(st.integers(1, 8)),
+        "macro__active_rows": draw(st.sampled_from([5, 8, 24])),
+        "macro__input_form": draw(st.sampled_from(["twos_complement", "sign_magnitude"])),
+        "macro__accumulation": draw(st.sampled_from(["digital", "analog"])),
+        "macro__input_coding": draw(st.sampled_from(["level", "pulse_width"])),
+    }
+    encoding = {f"macro__{key}": value for key, value in draw(st.sampled_from(ENCODINGS)).items()}
+    return {**changes, **encoding}
+
+
+def put_together(a: mcc.Crossbar, x: NDArray[np.float64], bits: int = 8) -> NDArray[np.float64]:
+    """Return the products (batch, m) that codes of whole vectors (batch, n) make.
+
+    Codes of flipped columns are those of their complements, and are not put together here.
+    """
+    macro = a.target.macro
+    worths = np.array([step.worth for step in steps(macro, bits, True)])
+    values = sum_values(macro, a.target.cell, bits)
+    codes = a.codes(x.T).astype(np.int64) * a.step
+    sums = np.einsum("bgpsm,p,s->bm", codes, worths, values)
+    return sums - weight_offset(macro, bits) * x.sum(axis=1, keepdims=True)
+
+
+@given(layout=layouts(), fidelity=st.sampled_from(["exact", "converter", "device"]))
+@settings(max_examples=25, deadline=None, phases=[Phase.generate])
+def test_ideal_cells_give_the_exact_product(layout: dict[str, Any], fidelity: str) -> None:
+    weights, x, y = whole_weights(7, 29), whole_vectors(3, 29), whole_vectors(3, 7)
+    a = mcc.Crossbar(weights, small_target(**layout).with_values(IDEAL), fidelity)
+    assert np.array_equal(x @ a.T, x @ weights.T)
+    assert np.array_equal(y @ a, y @ weights)
+    if not a.target.macro.column_flip:
+        assert np.array_equal(put_together(a, x), x @ weights.T)
+    np.testing.assert_allclose(np.asarray(a), weights, rtol=0, atol=1e-4)
+
+
+@given(layout=layouts(), bits=st.integers(3, 6))
+@settings(max_examples=12, deadline=None, phases=[Phase.generate])
+def test_ideal_cells_are_converted_like_states(layout: dict[str, Any], bits: int) -> None:
+    """Where sums are whole, conductances and states pass the same narrow converters."""
+    target = small_target(**layout).with_values({**IDEAL, "macro.adc.bits": bits})
+    weights, x, y = whole_weights(7, 29), whole_vectors(3, 29), whole_vectors(3, 7)
+    states, cells = (mcc.Crossbar(weights, target, it) for it in ("converter", "device"))
+    assert np.array_equal(x @ cells.T, x @ states.T)
+    assert np.array_equal(y @ cells, y @ states)
+    assert np.array_equal(cells.codes(x.T), states.codes(x.T))
+    if not target.macro.column_flip:
+        assert np.array_equal(put_together(states, x), x @ states.T)
+
+
+@given(layout=layouts())
+@settings(max_examples=12, deadline=None, phases=[Phase.generate])
+def test_the_torch_layer_gives_the_exact_product(layout: dict[str, Any]) -> None:
+    torch = pytest.importorskip("torch")
+    weights, x = whole_weights(7, 29), whole_vectors(3, 29)
+    for fidelity in ("exact", "device"):
+        layer = mcc.Crossbar(weights, small_target(**layout).with_values(IDEAL), fidelity).layer()
+        assert np.array_equal(layer(torch.tensor(x)).detach(), x @ weights.T)
+
+
+@pytest.mark.parametrize(
+    "encoding", ENCODINGS[:1] + ENCODINGS[2:4], ids=["offset", "before", "after"]
+)
+@pytest.mark.parametrize("accumulation", ["digital", "analog"])
+@pytest.mark.parametrize("fidelity", ["device", "wire"])
+def test_codes_of_real_converters_and_drivers_make_the_product(
+    encoding: dict[str, Any], accumulation: str, fidelity: str
+) -> None:
+    values = {f"macro.{key}": value for key, value in encoding.items()}
+    values |= {"macro.accumulation": accumulation, "cell.bits": 2, "macro.dac_bits": 2}
+    target = small_target().with_values({**values, **QUIET, **REAL_CONVERTERS, **REAL_DRIVERS})
+    x = whole_vectors(3, 29)
+    a = mcc.Crossbar(whole_weights(7, 29), target, fidelity, seed=3)
+    assert np.array_equal(put_together(a, x), (a @ x.T).T)
+    better = {"macro.adc.offset": 0.0, "macro.adc.gain_error": 0.0, "macro.adc.mismatch": 0.0}
+    other = mcc.Crossbar(whole_weights(7, 29), target.with_values(better), fidelity, seed=3)
+    assert not np.array_equal(other @ x.T, a @ x.T)
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS[2:5], ids=["before", "two-sided", "after"])
+@pytest.mark.parametrize("fidelity", ["device", "wire"])
+@pytest.mark.parametrize("accumulation", ["digital", "analog"])
+def test_the_torch_layer_agrees_where_cells_are_real(
+    encoding: dict[str, Any], fidelity: str, accumulation: str
+) -> None:
+    torch = pytest.importorskip("torch")
+    values = {f"macro.{key}": value for key, value in encoding.items()}
+    values |= {"macro.accumulation": accumulation, "cell.bits": 3, "macro.slice_overlap": 3}
+    target = small_target(macro__adc__bits=6).with_values({**values, **QUIET})
+    x = whole_vectors(50, 29)
+    a = mcc.Crossbar(whole_weights(7, 29), target, fidelity, seed=3)
+    found, native = a.layer()(torch.tensor(x)).detach().numpy(), (a @ x.T).T
+    same = np.isclose(found, native, rtol=1e-12, atol=1e-9)
+    assert (~same).mean() <= 2e-3
+    assert np.abs(found - native).mean() <= 1e-4 * np.abs(native).mean()
+
+
+def test_analog_sums_carry_the_noise_of_all_phases() -> None:
+    torch = pytest.importorskip("torch")
+    reads = 4_000
+    target = small_target(macro__accumulation="analog", macro__adc__bits=24, cell__read_noise=0.1)
+    x = whole_vectors(1, 29)
+    a = mcc.Crossbar(whole_weights(7, 29), target, "device", seed=3)
+    many = np.repeat(x, reads, axis=0)
+    native = (a @ many.T).T
+    found = a.layer()(torch.tensor(many)).detach().numpy()
+    for power in (native, found):
+        bound = 5 * native.std(axis=0) / np.sqrt(reads)
+        assert (np.abs(power.mean(axis=0) - np.asarray(a) @ x[0]) < bound + 1).all()
+    ratio = found.var(axis=0) / native.var(axis=0)
+    assert np.abs(ratio - 1).max() < 5 * np.sqrt(4 / reads)

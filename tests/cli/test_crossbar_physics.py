@@ -1,0 +1,210 @@
+"""Crossbars between lines with resistance, and as they age."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+import mcc
+from mcc.ir.hardware.encoding import digit_values
+from mcc.ir.hardware.phases import phases
+from mcc.runtime.wires.effective import through_switches
+from tests.crossbars import IDEAL, QUIET, small_target, whole_vectors, whole_weights
+
+DRIFT: dict[str, Any] = {
+    "cell.drift.exponent_lowest": 0.05,
+    "cell.drift.exponent_highest": 0.05,
+    "cell.start_seconds": 1.0,
+    "cell.valid.latest_seconds": 1e6,
+}
+ONE_PHASE: dict[str, Any] = {
+    "macro.input_form": "sign_magnitude",
+    "macro.dac_bits": 8,
+    "macro.active_rows": 24,
+}
+IDEAL_LINES: dict[str, Any] = {
+    "wires.word_ohm": 0.0,
+    "wires.bit_ohm": 0.0,
+    "wires.driver_ohm": 0.0,
+    "wires.sense_ohm": 0.0,
+    "wires.switch_ohm": 0.0,
+}
+GATED: dict[str, Any] = {"wires.feed": "source_line"}
+
+
+def crossbar(fidelity: str = "wire", /, **changes: Any) -> mcc.Crossbar:
+    values = {"macro.adc.bits": 24, "cell.bits": 4, **QUIET, **changes}
+    return mcc.Crossbar(whole_weights(7, 29), small_target().with_values(values), fidelity, seed=3)
+
+
+def from_currents(a: mcc.Crossbar, x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the products (batch, m) that currents would make between ideal converters."""
+    macro, cell = a.target.macro, a.target.cell
+    worths = np.array([phase.worth for phase in phases(macro, 8, True)])
+    values = digit_values(macro, cell, 8)
+    unit = (cell.g_max_siemens - cell.g_min_siemens) / (2**cell.bits - 1)
+    currents = a.currents(x.T).reshape(len(x), -1, len(worths), a.shape[0], len(values))
+    return np.einsum("bgpmv,p,v->bm", currents, worths, values) / unit
+
+
+def test_lines_without_resistance_change_nothing() -> None:
+    x = whole_vectors(3, 29)
+    ideal, device = crossbar(**IDEAL_LINES), crossbar("device")
+    np.testing.assert_allclose(np.asarray(ideal), np.asarray(device), rtol=1e-6, atol=1e-4)
+    np.testing.assert_allclose(ideal.currents(x.T), device.currents(x.T), rtol=1e-6)
+    assert np.array_equal(ideal.conductances, device.conductances)
+
+
+@pytest.mark.parametrize("interleaved", [False, True])
+def test_converters_see_what_lines_leave(interleaved: bool) -> None:
+    lines = {"wires.interleaved": interleaved, "wires.word_ohm": 50.0, "wires.bit_ohm": 50.0}
+    a = crossbar(**lines, **ONE_PHASE)
+    x, matrix, device = whole_vectors(20, 29), np.asarray(a), crossbar("device", **ONE_PHASE)
+    assert np.array_equal(a.conductances, device.conductances)
+    # Two row groups and two slices are rounded to whole digits, and digits to 2**-11.
+    rounding = 0.5 * 17 * 2 + 0.5 * 2**-11 * 17 * np.abs(x).sum(axis=1).max()
+    assert np.abs((a @ x.T).T - x @ matrix.T).max() < rounding
+    assert np.abs(x @ matrix.T - x @ np.asarray(device).T).max() > 10 * rounding
+
+
+def test_currents_pass_the_switches() -> None:
+    a, x = crossbar(**{**IDEAL_LINES, "wires.switch_ohm": 2200.0}), np.zeros(29)
+    x[11] = 1.0
+    seen, _ = through_switches(a.conductances[11], a.target.wires)
+    np.testing.assert_allclose(a.currents(x).max(axis=(0, 1)), seen, rtol=1e-6)
+    assert (seen < 0.999 * a.conductances[11]).any()
+
+
+def test_currents_make_the_matrix_of_the_cells() -> None:
+    a, x = crossbar(**{"wires.switch_ohm": 0.0}), whole_vectors(3, 29)
+    np.testing.assert_allclose(from_currents(a, x), x @ np.asarray(a).T, rtol=1e-5)
+
+
+def test_currents_follow_the_levels_of_the_drivers() -> None:
+    x = whole_vectors(3, 29)
+    a = crossbar("device", **{"macro.dac.mismatch": 0.1, "macro.dac_bits": 4})
+    exact = crossbar("device", **{"macro.dac_bits": 4})
+    rounding = 0.5 * 9 * 17 * 17 * 5
+    assert np.abs(from_currents(a, x) - (a @ x.T).T).max() < rounding
+    assert np.abs(from_currents(exact, x) - from_currents(a, x)).max() > rounding
+
+
+def test_gated_cells_multiply_but_are_no_matrix() -> None:
+    a = crossbar(**GATED, **IDEAL, **IDEAL_LINES, **{"wires.source_ohm": 0.0})
+    x = whole_vectors(3, 29)
+    assert np.array_equal((a @ x.T).T, x @ whole_weights(7, 29).T)
+
+
+ASKS: dict[str, Callable[[mcc.Crossbar], Any]] = {
+    "matrix": np.asarray,
+    "currents": lambda a: a.currents(np.ones(29)),
+    "codes": lambda a: a.codes(np.ones(29)),
+    "clipping": lambda a: a.clipping(np.ones(29)),
+    "layer": lambda a: a.layer(),
+    "left": lambda a: np.ones(7) @ a,
+    "transposed": lambda a: a.T @ np.ones(7),
+    "part": lambda a: a.T.age(1.0),
+    "earlier": lambda a: a.age(-1.0),
+}
+
+
+@pytest.mark.parametrize(
+    ("ask", "changes", "code"),
+    [
+        *((ask, GATED, "crossbar-model") for ask in list(ASKS)[:5]),
+        ("layer", {"macro.dac.noise": 0.1}, "crossbar-model"),
+        ("layer", {"macro.adc.offset": 1.0, "macro.adc.bits": 8}, "crossbar-model"),
+        ("matrix", {"cell.current.sinh_per_volt": 1.0}, "crossbar-model"),
+        (
+            "codes",
+            {"macro.dac.mismatch": 0.1, "macro.input_form": "sign_magnitude"},
+            "crossbar-model",
+        ),
+        ("left", {}, "crossbar-direction"),
+        ("transposed", {}, "crossbar-direction"),
+        ("part", {}, "crossbar-view"),
+        ("earlier", {}, "conditions"),
+    ],
+)
+def test_what_wires_do_not_say(ask: str, changes: dict[str, Any], code: str) -> None:
+    with pytest.raises(mcc.MccError) as caught:
+        ASKS[ask](crossbar(**changes))
+    (found,) = caught.value.diagnostics
+    assert found.code == code
+    assert found.help
+
+
+def test_converters_with_errors_are_not_read_from_the_other_ends() -> None:
+    with pytest.raises(mcc.MccError, match="crossbar-direction"):
+        _ = np.ones(7) @ crossbar("device", **{"macro.adc.gain_error": 0.1, "macro.adc.bits": 8})
+    for fidelity in ("exact", "converter"):
+        values = {"macro.adc.gain_error": 0.1, "macro.adc.bits": 16}
+        a = mcc.Crossbar(whole_weights(7, 29), small_target().with_values(values), fidelity)
+        assert np.array_equal(whole_vectors(3, 7) @ a, whole_vectors(3, 7) @ whole_weights(7, 29))
+
+
+@pytest.mark.parametrize("fidelity", ["device", "wire"])
+def test_cells_age_and_are_young_when_written(fidelity: str) -> None:
+    a, x = crossbar(fidelity, **DRIFT, **ONE_PHASE), whole_vectors(3, 29)
+    young, layer = a.conductances, a.layer()
+    product: NDArray[np.float64] = a @ x.T
+    codes = a.codes(x.T)
+    assert a.age(1e4) is a
+    np.testing.assert_allclose(a.conductances, young * 1e4**-0.05, rtol=1e-12)
+    for aged in (a @ x.T, layer(torch.tensor(x)).detach().numpy().T):
+        assert np.linalg.norm(aged / 1e4**-0.05 - product) < 0.05 * np.linalg.norm(product)
+    assert not np.array_equal(a.codes(x.T), codes)
+    assert np.array_equal(a.age(0).reset() @ x.T, product)
+    written = a.age(1e4).program()
+    again = crossbar(fidelity, **DRIFT, **ONE_PHASE).program()
+    assert np.array_equal(written.conductances, again.conductances)
+    assert np.array_equal(written.reset() @ x.T, again.reset() @ x.T)
+
+
+def test_both_directions_age() -> None:
+    a, y = crossbar("device", **DRIFT), whole_vectors(3, 7)
+    young = y @ a
+    ratio = np.vdot(y @ a.age(1e4), young) / np.vdot(young, young)
+    assert abs(ratio - 1e4**-0.05) < 0.02
+
+
+def test_conditions_beyond_the_model_warn() -> None:
+    with pytest.warns(mcc.MccWarning, match="are not all in 0 S to 1e-05 S"):
+        crossbar(**{"cell.valid.high_siemens": 1e-5})
+    a = crossbar(**DRIFT)
+    with pytest.warns(mcc.MccWarning, match="1e\\+07 s after programming is outside of 1 s to 1e"):
+        a.age(1e7)
+    with pytest.warns(mcc.MccWarning, match="400 K is outside of"):
+        a.age(1e3, kelvin=400.0)
+    with pytest.raises(mcc.MccError, match="cells are ideal"):
+        mcc.Crossbar(whole_weights(7, 29), small_target(), "exact").age(1.0)
+
+
+def test_stuck_cells_are_measured_or_drawn() -> None:
+    low, high = (np.full((24, 64), kind, np.uint8) for kind in (1, 2))
+    given: Any = {(0, 0): low, (0, 1): high}
+    a = mcc.Crossbar(whole_weights(2, 29), small_target(), "device", stuck=given)
+    assert np.array_equal(np.unique(a.stuck[:24]), [1])
+    assert np.array_equal(np.unique(a.stuck[24:]), [2])
+    assert (a.conductances[:24] == a.target.cell.g_min_siemens).all()
+    assert (a.conductances[24:] == a.target.cell.g_max_siemens).all()
+    drawn = crossbar("device", **{"cell.stuck_high_fraction": 0.5})
+    assert drawn.stuck.shape == drawn.conductances.shape
+    held = drawn.conductances[drawn.stuck == 2]
+    assert (held == drawn.target.cell.g_max_siemens).all()
+    assert abs((drawn.stuck == 2).mean() - 0.5) < 5 * 0.5 / np.sqrt(drawn.stuck.size)
+    assert not mcc.Crossbar(whole_weights(2, 29), small_target(), "exact").stuck.any()
+    with pytest.raises(mcc.MccError, match="cells are ideal"):
+        mcc.Crossbar(whole_weights(2, 29), small_target(), "exact", stuck=given)
+
+
+def test_device_cards_replace_the_cell() -> None:
+    a = mcc.Crossbar(whole_weights(2, 29), device="pcm_joshi")
+    assert a.target.cell != mcc.Crossbar(whole_weights(2, 29)).target.cell
+    with pytest.raises(mcc.MccError, match="already loaded"):
+        mcc.Crossbar(whole_weights(2, 29), small_target(), device="pcm_joshi")
