@@ -294,8 +294,7 @@ class Crossbar:
     def currents(self, x: Any, volts: float = 1.0) -> NDArray[np.float64]:
         """Return the mean currents of the bit lines in amperes, before any converter.
 
-        With pulse widths they are those of all pulses of a digit together; of an interleaved pair,
-        which has one bit line, the two that it carries the difference of.
+        With pulse widths: of all pulses of a digit; of an interleaved pair: the two it subtracts.
 
         Args:
             x: Vectors, (n,) or (n, k).
