@@ -108,7 +108,7 @@ def _factors(law: Current) -> tuple[tuple[float, ...], tuple[float, ...]]:
 
 def _polyslope(x: NDArray[np.float64], factors: tuple[float, ...]) -> NDArray[np.float64]:
     slopes = [power * factor for power, factor in enumerate(factors)][1:]
-    return np.polynomial.polynomial.polyval(x, slopes)
+    return np.asarray(np.polynomial.polynomial.polyval(x, slopes), np.float64)
 
 
 def effective_siemens(
