@@ -82,4 +82,5 @@ def check_transposed(target: Target, fidelity: Fidelity) -> None:
 
 def _ideal_periphery(target: Target) -> bool:
     """Whether converters and drivers are ideal on all chips alike."""
-    return periphery_of(target.macro, MacroPlace(0, 0, 0)).ideal
+    found = periphery_of(target.macro, MacroPlace(0, 0, 0))
+    return found.exact_drives and found.bank is None and found.conversion_noise == 0

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 import mcc
 from mcc.ir.hardware.encoding import digit_values
 from mcc.ir.hardware.phases import phases
-from mcc.runtime.wires.effective import through_switches
+from mcc.runtime.wires.trimmed import through_switches
 from tests.crossbars import IDEAL, QUIET, small_target, whole_vectors, whole_weights
 
 DRIFT: dict[str, Any] = {

@@ -161,8 +161,9 @@ def test_lines_without_resistance_leave_the_device(changes: dict[str, Any]) -> N
     """Write errors and read noise are the same numbers; rounding may move a sum by a code."""
     target = small_target().with_values(WITHOUT_WIRES | changes)
     program = programmed(target, random_weights(), row=3, col=2)
+    codes = random_codes(shape=(8, 25, 37))
     wire, device = (
-        ProgrammedArrays(program, fidelity, seed=4).multiply(0, random_codes())
+        ProgrammedArrays(program, fidelity, seed=4).multiply(0, codes)
         for fidelity in (Fidelity.WIRE, Fidelity.DEVICE)
     )
     assert (wire == device).mean() > 0.95
