@@ -58,8 +58,9 @@ def analog_tile(
     if not resistive(target):
         check_siemens(cells.siemens)
         return GeneralTile(tile, target, LevelCurrents(tile, target, cells, periphery), periphery)
-    sums = sums_of_cells(as_resistors(cells, target), target, threads)
-    if not sums.physical:
+    resistors = as_resistors(cells, target)
+    sums = sums_of_cells(resistors, target, threads)
+    if resistors is not cells or not sums.physical:
         check_siemens(cells.siemens)
     return _tile(tile, target, sums, periphery, threads)
 
