@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+import mcc
 from mcc.backends.crossbar import targets
 from mcc.ir.hardware import Target
 
@@ -44,3 +45,19 @@ def whole_weights(rows: int, cols: int, bits: int = 8, seed: int = 0) -> NDArray
 def whole_vectors(batch: int, length: int, bits: int = 8, seed: int = 1) -> NDArray[np.float64]:
     """Return whole numbers (batch, length) that are their own codes in every vector."""
     return whole_weights(batch, length, bits, seed)
+
+
+def noisy_crossbar(rows: int, cols: int, encoding: str, **changes: Any) -> mcc.Crossbar:
+    """Return a crossbar of one phase and one slice, whose sums are far larger than a code."""
+    target = small_target(
+        macro__encoding=encoding,
+        macro__input_form="sign_magnitude",
+        macro__active_rows=24,
+        macro__dac_bits=5,
+        macro__adc__bits=24,
+        cell__bits=4,
+        **changes,
+    )
+    bits = 5 if encoding == "differential" else 4
+    weights = whole_weights(rows, cols, bits)
+    return mcc.Crossbar(weights, target, "device", seed=3, weight_bits=bits, input_bits=5)

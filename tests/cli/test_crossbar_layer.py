@@ -13,7 +13,14 @@ from torch import nn
 import mcc
 from mcc.ir.hardware import InputForm
 from mcc.runtime.devices import unit_siemens
-from tests.crossbars import ENCODINGS, QUIET, small_target, whole_vectors, whole_weights
+from tests.crossbars import (
+    ENCODINGS,
+    QUIET,
+    noisy_crossbar,
+    small_target,
+    whole_vectors,
+    whole_weights,
+)
 
 CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 DEVICES = ["cpu", pytest.param("cuda", marks=CUDA)]
@@ -70,22 +77,10 @@ def test_results_have_the_type_of_the_input() -> None:
 @pytest.mark.parametrize("encoding", ["differential", "offset"])
 def test_noise_has_the_distribution_of_the_cells(device: str, encoding: str) -> None:
     reads, noise = 20_000, 0.1
-    target = small_target(
-        macro__encoding=encoding,
-        macro__input_form="sign_magnitude",
-        macro__active_rows=24,
-        macro__dac_bits=5,
-        macro__adc__bits=24,
-        cell__bits=4,
-        cell__read_noise=noise,
-    )
-    bits = 5 if encoding == "differential" else 4
-    a = mcc.Crossbar(
-        whole_weights(6, 20, bits), target, "device", seed=3, weight_bits=bits, input_bits=5
-    )
+    a = noisy_crossbar(6, 20, encoding, cell__read_noise=noise)
     x = whole_vectors(1, 20, 5)[0]
     found = a.layer()(torch.tensor(x).expand(reads, -1).to(device)).detach().cpu().numpy()
-    per_cell = (x[:, None] * noise * a.conductances / unit_siemens(target.cell)) ** 2
+    per_cell = (x[:, None] * noise * a.conductances / unit_siemens(a.target.cell)) ** 2
     variance = per_cell.sum(axis=0).reshape(6, -1).sum(axis=1) + 1 / 12
     assert np.abs(found.mean(axis=0) - np.asarray(a) @ x).max() < 5 * np.sqrt(
         variance.max() / reads

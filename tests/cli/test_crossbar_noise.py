@@ -12,7 +12,7 @@ import pytest
 
 import mcc
 from mcc.runtime.devices import unit_siemens
-from tests.crossbars import small_target, whole_vectors, whole_weights
+from tests.crossbars import noisy_crossbar, small_target, whole_vectors, whole_weights
 
 READS, NOISE = 20_000, 0.1
 ROWS, COLS = 6, 20
@@ -20,19 +20,8 @@ ROWS, COLS = 6, 20
 
 def noisy(encoding: str) -> mcc.Crossbar:
     """Return a crossbar of one phase and one slice, whose sums are far larger than a code."""
-    target = small_target(
-        macro__encoding=encoding,
-        macro__input_form="sign_magnitude",
-        macro__active_rows=24,
-        macro__dac_bits=5,
-        macro__adc__bits=24,
-        cell__bits=4,
-        cell__read_noise=NOISE,
-        cell__write_error=0.2,
-    )
-    bits = 5 if encoding == "differential" else 4
-    weights = whole_weights(ROWS, COLS, bits)
-    return mcc.Crossbar(weights, target, "device", seed=3, weight_bits=bits, input_bits=5)
+    changes = {"cell__read_noise": NOISE, "cell__write_error": 0.2}
+    return noisy_crossbar(ROWS, COLS, encoding, **changes)
 
 
 @pytest.mark.parametrize("encoding", ["differential", "offset"])
