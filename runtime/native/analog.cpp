@@ -86,11 +86,11 @@ class Worker {
       : readings_(inputs),
         inputs_(inputs * plan.groups.count),
         totals_(inputs * unit_cols),
-        codes_(2 * std::size_t(plan.groups.quads) * quad_rows) {
+        codes_(2 * std::size_t(plan.groups.quads) * quad_rows + quad_slack) {
     const std::size_t quads = plan.groups.quads, drives = inputs * plan.phase_count;
     if (packed.by_quads()) {
-      indices_ = Aligned<std::uint8_t>(plan.groups.count * drives * (plan.signed_drive ? 2 : 1) *
-                                       quads);
+      indices_ = Aligned<std::uint8_t>(plan.groups.count * drives * (plan.signed_drive ? 2 : 1) * quads +
+                                       quad_slack);
       tables_ = Aligned<std::uint8_t>(quads * table_entries * 2 * entry_bytes);
       return;
     }
