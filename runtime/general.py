@@ -67,11 +67,12 @@ class GeneralTile:
             start = group * self._lines
             rows = slice(start, min(start + self._lines, self._tile.rows))
             part, phase = codes[:, rows], 0
+            numbers = None if reading is None else reading.of(group)
             for index, step in enumerate(self._steps):
                 sums, variances = self._currents.of(Driven(part, rows, group, step, phase, driving))
-                if reading is not None:
+                if numbers is not None:
                     spread = np.sqrt(variances + self._conversion_variance)
-                    sums = sums + spread * reading.of(group, index)
+                    sums = sums + spread * numbers[:, index]
                 full = self._largest_digit * step.drive(part).sum(axis=1, dtype=np.int64)[:, None]
                 values = self._converted(sums)
                 total += step.worth * np.where(self._flips[group], full - values, values)
@@ -81,9 +82,8 @@ class GeneralTile:
     def _read_noise(self, inputs: Inputs) -> ReadNoise | None:
         if not self._currents.noisy and self._conversion_variance == 0:
             return None
-        slices = self._sums.slices
-        cols = self._currents.sums // slices
-        return ReadNoise(inputs, cols=cols, slices=slices, groups=self._groups)
+        sums, slices = self._currents.sums, self._sums.slices
+        return ReadNoise(inputs, sums=sums, slices=slices, phases=len(self._steps))
 
     def _drive_noise(self, inputs: Inputs) -> DriveNoise | None:
         if self._periphery.drive_noise == 0:
