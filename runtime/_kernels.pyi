@@ -122,6 +122,18 @@ def gather_codes(
         threads: Threads to copy with.
     """
 
+def add_sums(
+    totals: NDArray[np.int32], products: NDArray[np.int32], *, threads: int = 1
+) -> None:
+    """Add products (inputs, cols) to totals (..., cols), modulo 2**32.
+
+    Args:
+        totals: With any strides; the axes before the last one are the inputs. No two elements may
+            share their place.
+        products: Without gaps.
+        threads: Threads to add with.
+    """
+
 def levels() -> tuple[str, ...]:
     """Return the levels that this processor has, the best first."""
 

@@ -42,12 +42,16 @@ class Arrays(Protocol):
         """Begin to run samples from this number."""
         ...
 
+    def beside(self, threads: int) -> Arrays:
+        """Return the same cells for another thread, which numbers its reads by itself."""
+        ...
+
     def reprogram(self, core: int, macro: int, image: int) -> None:
         """Write an image into a macro."""
         ...
 
-    def multiply(self, tile: int, codes: NDArray[Any]) -> NDArray[np.int32]:
-        """Return the sums `(inputs, cols)` of codes `(batch, *positions, *rows)`."""
+    def accumulate(self, tile: int, codes: NDArray[Any], totals: NDArray[np.int32]) -> None:
+        """Add the sums of codes `(batch, *positions, *rows)` to `(batch, *positions, cols)`."""
         ...
 
 
@@ -121,11 +125,7 @@ class Actions:
         source, result = self.local(it.source), self.local(it.result)
         arrays, tile = self._state.arrays, it.tile
 
-        def act(counters: Counters) -> None:
-            sums = result.at(counters)
-            sums += arrays.multiply(tile, source.at(counters)).reshape(sums.shape)
-
-        return act
+        return lambda counters: arrays.accumulate(tile, source.at(counters), result.at(counters))
 
     def _program(self, it: ProgramMacro) -> Action:
         arrays, core = self._state.arrays, self._core

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -138,6 +139,18 @@ class ProgrammedArrays:
                 self.reprogram(*place, self._first[place])
                 self._young.discard(place)
 
+    def beside(self, threads: int) -> ProgrammedArrays:
+        """Return the same cells for another thread, which numbers its reads by itself.
+
+        For arrays that are not written meanwhile.
+        """
+        for tile in range(len(self._tiles)):
+            if tile not in self._ready:
+                self._prepare(tile)
+        twin = copy.copy(self)
+        twin._ready, twin._events, twin._threads = self._ready, {}, threads
+        return twin
+
     def reprogram(self, core: int, macro: int, image: int) -> None:
         """Write an image into a macro."""
         place = (core, macro)
@@ -173,6 +186,11 @@ class ProgrammedArrays:
         flat = _kernels.gather_codes(codes, self._tiles[tile].rows, threads=self._threads)
         sums = self._ready[tile].multiply(flat, self._reads(tile, math.prod(leading[1:])))
         return sums.reshape(*leading, sums.shape[-1])
+
+    def accumulate(self, tile: int, codes: NDArray[Any], totals: NDArray[np.int32]) -> None:
+        """Add the sums of input codes on one tile to totals (samples, ..., cols), of any strides."""
+        sums = self.multiply(tile, codes)
+        _kernels.add_sums(totals, sums.reshape(-1, sums.shape[-1]), threads=self._threads)
 
     def rewind(self) -> None:
         """Number reads from 0 again; cells stay as they were written last."""

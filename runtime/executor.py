@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
 from typing import Any, final
 
 import numpy as np
@@ -10,6 +13,7 @@ from numpy.typing import NDArray
 
 from mcc.ir.diagnostics import error
 from mcc.ir.program import Program, Stream
+from mcc.ir.program.instructions import ProgramMacro
 from mcc.runtime.actions import Arrays, Host, State, tensor
 from mcc.runtime.memory import Memory, pitch
 from mcc.runtime.observation import Observer
@@ -33,24 +37,29 @@ class Executor:
     """Runs the instructions of a program on arrays and a host.
 
     The memories of a chunk of samples exist at the same time, and an instruction works on all of
-    them at once. Cores run in turn, each until it must wait for another one; no order of turns
-    changes a result.
+    them at once. Threads work on chunks of their own, unless the program writes macros anew, of
+    which there is one. Cores run in turn, each until it must wait for another one; no order of
+    turns changes a result.
     """
 
     def __init__(
-        self, program: Program, arrays: Arrays, host: Host, memory_limit: int = MEMORY_LIMIT
+        self,
+        program: Program,
+        arrays: Arrays,
+        host: Host,
+        memory_limit: int = MEMORY_LIMIT,
+        threads: int = 1,
     ) -> None:
         """Prepare to run `program`."""
-        self._program = program
-        self._arrays = arrays
-        self._host = host
-        self._limit = memory_limit
+        self._program, self._arrays, self._host = program, arrays, host
+        self._limit, self._threads = memory_limit, threads
+        self._rewrites = any(isinstance(it, ProgramMacro) for core in program.cores for it in core)
 
-    def chunk(self, samples: int) -> int:
-        """Return how many samples are worked on at once."""
+    def chunk(self, samples: int, threads: int = 1) -> int:
+        """Return how many samples each of some threads works on at once."""
         each = bytes_per_sample(self._program)
         wanted = max(FEW_SAMPLES, NEAR_BYTES // each)
-        return max(1, min(samples, wanted, self._limit // each))
+        return max(1, min(-(-samples // threads), wanted, self._limit // (threads * each)))
 
     def run(
         self,
@@ -65,7 +74,7 @@ class Executor:
 
         Args:
             feeds: Every input of the program, `(samples, *shape)`.
-            observer: Is told of all codes and sums.
+            observer: Is told of all codes and sums, in the order of the samples.
             order: Seed of the order of turns; None for that of the numbers of the cores.
             fill: Byte that memories hold at the start.
             progress: Is told now and then which fraction of the work is done.
@@ -78,35 +87,36 @@ class Executor:
             MccError: `program-invalid`, `program-deadlock` or `host-failed`.
         """
         samples = _samples(self._program, feeds)
-        chunk = self.chunk(samples)
-        state = self._state(chunk, fill)
-        state.observer = observer
-        turns = Turns(state, order)
         outputs = {
             region.name: np.empty((samples, *region.shape), region.dtype.numpy)
             for region in self._program.outputs
         }
-        for first in range(0, samples, chunk):
-            rows = slice(first, min(first + chunk, samples))
-            state.select(rows)
-            self._arrays.start(first_sample + first)
-            for part in self._chunk(turns, state, feeds, outputs, rows):
-                if progress is not None:
-                    progress((first + part * (rows.stop - first)) / samples)
+        alone = self._rewrites or observer is not None
+        threads = 1 if alone else min(self._threads, samples)
+        chunk = self.chunk(samples, max(threads, 1))
+        chunks = [slice(first, min(first + chunk, samples)) for first in range(0, samples, chunk)]
+        work = Work(chunks, samples, first_sample, feeds, outputs, progress)
+        if threads < 2 or len(chunks) < 2:
+            self._lane(self._arrays, chunk, fill, observer, order).run(work)
+            return outputs
+        kernels = max(self._threads // len(chunks), 1)
+        lanes = [
+            self._lane(self._arrays.beside(kernels), chunk, fill, observer, order)
+            for _ in range(min(threads, len(chunks)))
+        ]
+        with ThreadPoolExecutor(len(lanes)) as pool:
+            futures = [pool.submit(lane.run, work) for lane in lanes]
+            try:
+                for future in futures:
+                    future.result()
+            finally:
+                work.end()
         return outputs
 
-    def _chunk(
-        self, turns: Turns, state: State, feeds: Tensors, outputs: Tensors, rows: slice
-    ) -> Iterator[float]:
-        """Run some of the samples; yield the fraction of them that is done."""
-        for region in self._program.inputs:
-            tensor(state.buffer, region)[...] = feeds[region.name][rows]
-        with np.errstate(all="ignore"):
-            yield from turns.run()
-        for region in self._program.outputs:
-            outputs[region.name][rows] = tensor(state.buffer, region)
-
-    def _state(self, batch: int, fill: int) -> State:
+    def _lane(
+        self, arrays: Arrays, batch: int, fill: int, observer: Observer | None, order: int | None
+    ) -> Lane:
+        """Return memories for some samples, with everything that works on them."""
         program = self._program
         buffer = Memory("global buffer", program.buffer_bytes, batch)
         memories = [
@@ -118,7 +128,72 @@ class Executor:
                 memory.rows[:] = fill
         for constant in program.constants:
             tensor(buffer, constant.region)[...] = constant.array
-        return State(program, self._arrays, self._host, buffer, memories)
+        return Lane(State(program, arrays, self._host, buffer, memories, observer), order)
+
+
+@final
+class Work:
+    """Chunks of samples, each of which one thread takes."""
+
+    def __init__(
+        self,
+        chunks: Sequence[slice],
+        samples: int,
+        first_sample: int,
+        feeds: Tensors,
+        outputs: Tensors,
+        progress: Progress | None,
+    ) -> None:
+        """Take what is run, and who is told of it."""
+        self.first_sample, self.feeds, self.outputs = first_sample, feeds, outputs
+        self._left, self._samples, self._progress = deque(chunks), samples, progress
+        self._done, self._lock = 0.0, Lock()
+
+    def take(self) -> slice | None:
+        """Return samples that nobody has taken; None where there are no more."""
+        with self._lock:
+            return self._left.popleft() if self._left else None
+
+    def tell(self, samples: float) -> None:
+        """Report that so many more samples are done, or parts of them."""
+        with self._lock:
+            self._done += samples
+            if self._progress is not None:
+                self._progress(min(round(self._done / self._samples, 9), 1.0))
+
+    def end(self) -> None:
+        """Let nobody begin with another chunk."""
+        with self._lock:
+            self._left.clear()
+
+
+@final
+class Lane:
+    """The memories of a chunk of samples and the cores that work on it."""
+
+    def __init__(self, state: State, order: int | None) -> None:
+        """Prepare the cores."""
+        self._state, self._turns = state, Turns(state, order)
+
+    def run(self, work: Work) -> None:
+        """Run one chunk after another until none is left."""
+        while (rows := work.take()) is not None:
+            self._state.select(rows)
+            self._state.arrays.start(work.first_sample + rows.start)
+            done = 0.0
+            for part in self._run_chunk(work, rows):
+                work.tell((part - done) * (rows.stop - rows.start))
+                done = part
+
+    def _run_chunk(self, work: Work, rows: slice) -> Iterator[float]:
+        """Run some of the samples; yield the fraction of them that is done."""
+        state = self._state
+        for region in state.program.inputs:
+            tensor(state.buffer, region)[...] = work.feeds[region.name][rows]
+        with np.errstate(all="ignore"):
+            yield from self._turns.run()
+        for region in state.program.outputs:
+            work.outputs[region.name][rows] = tensor(state.buffer, region)
 
 
 def bytes_per_sample(program: Program) -> int:
