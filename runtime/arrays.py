@@ -188,9 +188,12 @@ class ProgrammedArrays:
         return sums.reshape(*leading, sums.shape[-1])
 
     def accumulate(self, tile: int, codes: NDArray[Any], totals: NDArray[np.int32]) -> None:
-        """Add the sums of input codes on one tile to totals (samples, ..., cols), of any strides."""
+        """Add the sums of input codes on one tile to totals (samples, ..., cols)."""
         sums = self.multiply(tile, codes)
-        _kernels.add_sums(totals, sums.reshape(-1, sums.shape[-1]), threads=self._threads)
+        if any(stride % totals.itemsize for stride in totals.strides):
+            totals += sums.reshape(totals.shape)
+        else:
+            _kernels.add_sums(totals, sums.reshape(-1, sums.shape[-1]), threads=self._threads)
 
     def rewind(self) -> None:
         """Number reads from 0 again; cells stay as they were written last."""

@@ -177,7 +177,13 @@ constexpr std::size_t four = 4;  // inputs, and columns, that are turned togethe
 
 // Adds the sums of an input.
 void add_row(const std::int32_t* from, std::size_t cols, std::int32_t* to, std::int64_t stride) {
-  for (std::size_t col = 0; col < cols; ++col) to[std::int64_t(col) * stride] += from[col];
+  for (std::size_t col = 0; col < cols; ++col) {
+    std::int32_t* place = to + std::int64_t(col) * stride;  // anywhere in a memory of bytes
+    std::int32_t total;
+    std::memcpy(&total, place, sizeof total);
+    total += from[col];
+    std::memcpy(place, &total, sizeof total);
+  }
 }
 
 // Adds the sums of inputs that lie side by side, four of whole fours of columns.
