@@ -123,13 +123,14 @@ class Actions:
 
     def _mvm(self, it: Mvm) -> Action:
         source, result = self.local(it.source), self.local(it.result)
-        arrays, tile = self._state.arrays, it.tile
-
-        return lambda counters: arrays.accumulate(tile, source.at(counters), result.at(counters))
+        state, tile = self._state, it.tile
+        return lambda counters: state.arrays.accumulate(
+            tile, source.at(counters), result.at(counters)
+        )
 
     def _program(self, it: ProgramMacro) -> Action:
-        arrays, core = self._state.arrays, self._core
-        return lambda counters: arrays.reprogram(core, it.macro, it.image)
+        state, core = self._state, self._core
+        return lambda counters: state.arrays.reprogram(core, it.macro, it.image)
 
     def _quantize(self, index: int, it: Quantize) -> Action:
         source, scale, result = (self.local(s) for s in (it.source, it.scale, it.result))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from threading import Lock
 from typing import Any, final
 
@@ -24,6 +24,8 @@ MEMORY_LIMIT = 1 << 30
 
 NEAR_BYTES = 1 << 24
 """Bytes that stay near the processor: a chunk takes no more, but for few samples."""
+KEPT_BYTES = 1 << 26
+"""Memories that an executor keeps from one run to the next take no more."""
 FEW_SAMPLES = 32
 """Samples over which the cost of interpreting an instruction is spread well enough."""
 
@@ -54,6 +56,11 @@ class Executor:
         self._program, self._arrays, self._host = program, arrays, host
         self._limit, self._threads = memory_limit, threads
         self._rewrites = any(isinstance(it, ProgramMacro) for core in program.cores for it in core)
+        self._kept: list[Lane] = []
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what is made anew, and cannot be copied."""
+        return {**self.__dict__, "_kept": []}
 
     def chunk(self, samples: int, threads: int = 1) -> int:
         """Return how many samples each of some threads works on at once."""
@@ -91,31 +98,41 @@ class Executor:
             region.name: np.empty((samples, *region.shape), region.dtype.numpy)
             for region in self._program.outputs
         }
-        alone = self._rewrites or observer is not None
-        threads = 1 if alone else min(self._threads, samples)
-        chunk = self.chunk(samples, max(threads, 1))
+        apart = not self._rewrites and observer is None
+        threads = max(min(self._threads, samples), 1) if apart else 1
+        chunk = self.chunk(samples, threads)
         chunks = [slice(first, min(first + chunk, samples)) for first in range(0, samples, chunk)]
         work = Work(chunks, samples, first_sample, feeds, outputs, progress)
-        if threads < 2 or len(chunks) < 2:
-            self._lane(self._arrays, chunk, fill, observer, order).run(work)
-            return outputs
-        kernels = max(self._threads // len(chunks), 1)
-        lanes = [
-            self._lane(self._arrays.beside(kernels), chunk, fill, observer, order)
-            for _ in range(min(threads, len(chunks)))
-        ]
+        plain = fill == 0 and order is None
+        used = min(threads, len(chunks)) or 1
+        lanes = self._taken(used, chunk) if plain else []
+        lanes = lanes or [self._lane(chunk, fill, order) for _ in range(used)]
+        if used == 1:
+            lanes[0].run(work, self._arrays, observer)
+        else:
+            self._run_together(lanes, work)
+        if plain and sum(lane.bytes for lane in lanes) <= KEPT_BYTES:
+            self._kept = lanes
+        return outputs
+
+    def _run_together(self, lanes: Sequence[Lane], work: Work) -> None:
+        """Run each lane in a thread of its own; the first error ends all of them."""
+        twins = [self._arrays.beside(self._threads // len(lanes)) for _ in lanes]
         with ThreadPoolExecutor(len(lanes)) as pool:
-            futures = [pool.submit(lane.run, work) for lane in lanes]
             try:
-                for future in futures:
+                pairs = zip(lanes, twins, strict=True)
+                futures = [pool.submit(lane.run, work, arrays) for lane, arrays in pairs]
+                for future in as_completed(futures):
                     future.result()
             finally:
                 work.end()
-        return outputs
 
-    def _lane(
-        self, arrays: Arrays, batch: int, fill: int, observer: Observer | None, order: int | None
-    ) -> Lane:
+    def _taken(self, count: int, batch: int) -> list[Lane]:
+        """Return lanes of an earlier run, which nobody else gets; none where they do not fit."""
+        kept, self._kept = self._kept, []
+        return kept if len(kept) == count and kept[0].batch == batch else []
+
+    def _lane(self, batch: int, fill: int, order: int | None) -> Lane:
         """Return memories for some samples, with everything that works on them."""
         program = self._program
         buffer = Memory("global buffer", program.buffer_bytes, batch)
@@ -128,7 +145,7 @@ class Executor:
                 memory.rows[:] = fill
         for constant in program.constants:
             tensor(buffer, constant.region)[...] = constant.array
-        return Lane(State(program, arrays, self._host, buffer, memories, observer), order)
+        return Lane(State(program, self._arrays, self._host, buffer, memories), order)
 
 
 @final
@@ -174,12 +191,15 @@ class Lane:
     def __init__(self, state: State, order: int | None) -> None:
         """Prepare the cores."""
         self._state, self._turns = state, Turns(state, order)
+        self.batch = state.buffer.batch
+        self.bytes = sum(memory.rows.nbytes for memory in (state.buffer, *state.memories))
 
-    def run(self, work: Work) -> None:
-        """Run one chunk after another until none is left."""
+    def run(self, work: Work, arrays: Arrays, observer: Observer | None = None) -> None:
+        """Run one chunk after another on these arrays until none is left."""
+        self._state.arrays, self._state.observer = arrays, observer
         while (rows := work.take()) is not None:
             self._state.select(rows)
-            self._state.arrays.start(work.first_sample + rows.start)
+            arrays.start(work.first_sample + rows.start)
             done = 0.0
             for part in self._run_chunk(work, rows):
                 work.tell((part - done) * (rows.stop - rows.start))
