@@ -17,8 +17,9 @@ from typing import final
 import torch
 
 from mcc.ir.hardware import Target
-from mcc.ir.hardware.encoding import largest_digit, weight_offset
+from mcc.ir.hardware.encoding import weight_offset
 from mcc.ir.hardware.phases import Phase, Step, steps
+from mcc.ir.hardware.significance import Adder, largest_digit
 from mcc.ir.program.tables import Tile
 from mcc.runtime.operands import InputCoding
 
@@ -57,8 +58,10 @@ class Cells:
     """Variances of a read of each."""
     flips: torch.Tensor | None
     """Which sums are of complements (row groups, sums)."""
-    values: torch.Tensor
-    """What one unit of each sum of a weight is worth (sums of a weight,), int32."""
+    factors: torch.Tensor
+    """By what the codes of each sum of a weight are multiplied (sums of a weight,), int64."""
+    adder: Adder
+    """That puts them together."""
 
 
 def encode(x: torch.Tensor, coding: InputCoding) -> tuple[torch.Tensor, torch.Tensor]:
@@ -98,7 +101,8 @@ def _chunk(cells: Cells, law: Law, codes: torch.Tensor, generator: torch.Generat
                 full = largest_digit(law.target.cell) * whole
                 values = torch.where(cells.flips[group], full - values, values)
             totals += part.worth * values
-    sums = (totals.view(len(codes), cells.tile.cols, -1) * cells.values).sum(dim=2)
+    products = totals.view(len(codes), cells.tile.cols, -1) * cells.factors
+    sums = cells.adder.rounded(products.sum(dim=2))
     offset = weight_offset(law.target.macro, cells.tile.weight_bits)
     return (sums - offset * codes.sum(dim=1, keepdim=True)).to(torch.int32)
 

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from mcc.ir.hardware import Target
 from mcc.ir.hardware.conversion import code_range
-from mcc.ir.hardware.encoding import largest_digit, row_groups
+from mcc.ir.hardware.encoding import row_groups
 from mcc.ir.hardware.phases import steps
+from mcc.ir.hardware.significance import largest_digit
 from mcc.ir.program.tables import Tile
 from mcc.runtime.converters.periphery import Periphery
 from mcc.runtime.currents import Currents

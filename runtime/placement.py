@@ -11,8 +11,11 @@ from numpy.typing import NDArray
 from mcc.ir.diagnostics import error
 from mcc.ir.hardware import Target
 from mcc.ir.hardware.derived import cores
-from mcc.ir.hardware.encoding import encode, physical_columns
+from mcc.ir.hardware.encoding import decode, encode, physical_columns, row_groups
 from mcc.ir.program.tables import Image, Tile, pack_flips
+
+Lines = NDArray[np.intp]
+"""Numbers of the inputs or outputs that take part."""
 
 
 @final
@@ -48,6 +51,13 @@ class Placed:
             rows, columns = encoded.cells.shape
             image.cells[:rows, :columns] = encoded.cells
             self.tiles[block.index] = replace(tile, flips=pack_flips(encoded.flips))
+
+    def codes(self, block: Block) -> NDArray[np.int8]:
+        """Return the part of the matrix (inputs, outputs) that the cells of a block stand for."""
+        macro, tile = self.target.macro, self.tiles[block.index]
+        cells = self.region(self.images[block.index].cells, block)
+        flips = tile.flipped(row_groups(macro, tile.rows), cells.shape[1])
+        return decode(cells, flips, macro, self.target.cell, tile.weight_bits).astype(np.int8)
 
     def configure(self, shift: int, input_signed: bool) -> None:
         """Give the converters their step, and say whether input codes are signed."""
@@ -117,3 +127,17 @@ def _tile(block: Block, core: int, macro: int, weight_bits: int, input_bits: int
         node="crossbar",
         block=(block.rows.start, block.cols.start),
     )
+
+
+def within(lines: Lines, span: slice) -> tuple[Lines, Lines]:
+    """Return which of some lines lie in a span, and where in it."""
+    found = np.flatnonzero((lines >= span.start) & (lines < span.stop))
+    return found, lines[found] - span.start
+
+
+def spread(codes: NDArray[Any], lines: Lines, span: slice) -> NDArray[Any]:
+    """Return what drives each line of a span (batch, lines of the span); 0 those left out."""
+    found, to = within(lines, span)
+    part = np.zeros((len(codes), span.stop - span.start), codes.dtype)
+    part[:, to] = codes[:, found]
+    return part

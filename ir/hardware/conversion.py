@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcc.ir.hardware.choices import Accumulation, InputForm
-from mcc.ir.hardware.encoding import largest_digit, paired
+from mcc.ir.hardware.encoding import paired
 from mcc.ir.hardware.schema import Cell, Macro
+from mcc.ir.hardware.significance import largest_digit
 
 
 def signed_sums(macro: Macro) -> bool:

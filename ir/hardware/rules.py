@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, final
@@ -151,9 +152,23 @@ def _two_sided(differential: str, encoding: str) -> str | None:
     return f"the encoding is {encoding}" if wrong else None
 
 
-def _overlap(overlap: int, bits: int) -> str | None:
-    """A slice counts at least twice the one before it."""
-    return f"{2**bits} - {overlap}" if 2**bits - overlap < 2 else None
+def _overlap(overlap: float, bits: int) -> str | None:
+    """A slice counts at least 1.01 times the one before it."""
+    return f"{2**bits} - {overlap:g}" if 2**bits - overlap < 1.01 else None
+
+
+def _guards(overlap: float, guards: int) -> str | None:
+    """Slices of a fractional ratio need a guard slice, else two weights could share their cells."""
+    # The lowest slice is then worth less than one, and what cells miss less than a half.
+    fractional = overlap != int(overlap) and guards == 0
+    return f"an overlap of {overlap:g}" if fractional else None
+
+
+def _lowest_slice(guards: int, overlap: float, bits: int) -> str | None:
+    """The lowest slice is worth at least 1/256 of a unit, for the factors of the adder."""
+    ratio = max(2**bits - overlap, 1.0)
+    worth = f"{guards} slices, each {ratio:g} times the one before"
+    return worth if guards * math.log2(ratio) > 8 else None
 
 
 def _adc_pairs(columns: int, encoding: str, subtraction: str) -> str | None:
@@ -259,6 +274,8 @@ RULES: tuple[Rule, ...] = (
     Rule(("macro.subtraction", "macro.encoding"), _subtraction),
     Rule(("macro.differential", "macro.encoding"), _two_sided),
     Rule(("macro.slice_overlap", "cell.bits"), _overlap),
+    Rule(("macro.slice_overlap", "macro.guard_slices"), _guards),
+    Rule(("macro.guard_slices", "macro.slice_overlap", "cell.bits"), _lowest_slice),
     Rule(("macro.adc.columns_per_adc", "macro.encoding", "macro.subtraction"), _adc_pairs),
     Rule(("macro.active_rows", "cell.bits", "macro.dac_bits", "macro.accumulation"), _sum_bits),
     Rule(("wires.interleaved", "macro.encoding", "wires.feed"), _interleaved),

@@ -41,6 +41,7 @@ from mcc.ir.hardware.quantities import (
     Cycles,
     Exponent,
     Fraction,
+    Guards,
     Hertz,
     Joules,
     Metre2,
@@ -224,8 +225,17 @@ class Macro:
     slice_overlap: Overlap
     """States by which slices overlap, so that a number can be written in more ways than one.
 
-    A slice is worth `2**cell.bits - slice_overlap` times the one before, at least twice; 0 has no
-    redundancy. Binary cells can do no other.
+    A slice is worth `2**cell.bits - slice_overlap` times the one before, which is any number above
+    1: 0.5 makes it 1.5 for binary cells; 0 has no redundancy. With such fractions cells hold a
+    weight to half of what their lowest slice is worth, and the sums of a tile, put together with
+    factors of 20 bits below one, are rounded to whole numbers. At `exact` weights are the whole
+    numbers that the cells stand for.
+    """
+    guard_slices: Guards
+    """Slices worth less than one unit of a weight, below those that its range takes.
+
+    Each halves, for a ratio of two, what the cells can miss of a weight. Where slices are worth
+    whole numbers no weight needs them.
     """
     input_coding: InputCoding
     """How a digit drives a word line.

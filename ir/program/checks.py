@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import final
 
 from mcc.ir.diagnostics import Diagnostic, Location, MccError
-from mcc.ir.hardware.encoding import largest_digit, physical_columns, row_groups
+from mcc.ir.hardware.encoding import physical_columns, row_groups
+from mcc.ir.hardware.significance import largest_digit
 from mcc.ir.program.instructions.base import Context, Instruction, Space
 from mcc.ir.program.instructions.control import EndLoop, Halt, Loop, Wait
 from mcc.ir.program.program import Program

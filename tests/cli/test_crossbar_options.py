@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import mcc
-from mcc.ir.hardware.encoding import sum_values, weight_offset
+from mcc.ir.hardware.encoding import physical_columns, sum_values, weight_offset
 from mcc.ir.hardware.phases import steps
 from tests.crossbars import IDEAL, QUIET, small_target, whole_vectors, whole_weights
 
@@ -74,6 +74,39 @@ def test_ideal_cells_give_the_exact_product(layout: dict[str, Any], fidelity: st
     if not a.target.macro.column_flip:
         assert np.array_equal(put_together(a, x), x @ weights.T)
     np.testing.assert_allclose(np.asarray(a), weights, rtol=0, atol=1e-4)
+
+
+@st.composite
+def ratios(draw: st.DrawFn) -> dict[str, Any]:
+    """Draw a layout whose slices are worth no whole numbers."""
+    layout, tenth = draw(layouts()), draw(st.integers(1, 9)) / 10
+    overlap = layout["macro__slice_overlap"] + tenth
+    guards = draw(st.integers(1, 2))
+    return {**layout, "macro__slice_overlap": overlap, "macro__guard_slices": guards}
+
+
+@given(layout=ratios(), fidelity=st.sampled_from(["exact", "converter", "device"]))
+@settings(max_examples=25, deadline=None, phases=[Phase.generate])
+def test_slices_of_any_ratio_multiply_by_what_they_hold(
+    layout: dict[str, Any], fidelity: str
+) -> None:
+    """Both ways and as a layer; each of the tiles rounds its sums to whole numbers."""
+    torch = pytest.importorskip("torch")
+    weights, x, y = whole_weights(7, 29), whole_vectors(3, 29), whole_vectors(3, 7)
+    target = small_target(macro__cols=128, **layout).with_values(IDEAL)
+    a = mcc.Crossbar(weights, target, fidelity)
+    held = np.asarray(a)
+    across = 128 // physical_columns(target.macro, target.cell, 8)
+    rounding = 0.0 if fidelity == "exact" else 0.5 * max(2, -(-7 // across)) + 0.01
+    lowest = np.abs(sum_values(a.target.macro, a.target.cell, 8)).min()
+    missed = 1e-4 if fidelity == "exact" else lowest / 2 + 1e-4
+    assert np.abs(held - weights).max() <= missed
+    exact = weights if fidelity == "exact" else held
+    assert np.abs(x @ a.T - x @ exact.T).max() <= rounding
+    assert np.abs(y @ a - y @ exact).max() <= rounding
+    assert np.array_equal(a.layer()(torch.tensor(x)).detach(), x @ a.T)
+    if not target.macro.column_flip and fidelity != "exact":
+        assert np.abs(put_together(a, x) - x @ a.T).max() <= rounding
 
 
 @given(layout=layouts(), bits=st.integers(3, 6))

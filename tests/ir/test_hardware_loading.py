@@ -191,6 +191,9 @@ IMPOSSIBLE = [
     ({"macro.encoding": "offset", "macro.subtraction": "after"}, "macro.subtraction"),
     ({"macro.encoding": "offset", "macro.differential": "two_sided"}, "macro.differential"),
     ({"macro.slice_overlap": "1"}, "macro.slice_overlap"),
+    ({"macro.slice_overlap": "0.995", "macro.guard_slices": "1"}, "macro.slice_overlap"),
+    ({"macro.slice_overlap": "0.5"}, "macro.slice_overlap"),
+    ({"macro.slice_overlap": "0.5", "macro.guard_slices": "14"}, "macro.guard_slices"),
     (
         {"macro.encoding": "offset", "macro.accumulation": "analog", "macro.adc.bits": "1"},
         "macro.adc.bits",

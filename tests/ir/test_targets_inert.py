@@ -117,6 +117,7 @@ CHANGES: dict[str, Value] = {
     "macro.adc.bits": 3,
     "macro.adc.columns_per_adc": 64,
     "macro.adc.kind": "flash",
+    "macro.guard_slices": 1,
     "macro.slice_overlap": 1,
 }
 """Values that are worse by enough to become the bottleneck; elsewhere half as much again does."""
