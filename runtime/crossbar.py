@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mcc.ir.diagnostics import error
 from mcc.ir.hardware import RangePolicy, Target
 from mcc.ir.hardware.conversion import code_range, full_scale_shift
-from mcc.ir.hardware.encoding import physical_columns, row_groups, sum_values
+from mcc.ir.hardware.encoding import row_groups, sum_values
 from mcc.ir.hardware.phases import phases, steps
 from mcc.runtime.analog import AnalogTile
 from mcc.runtime.arrays import Content, Fidelity, ProgrammedArrays
@@ -208,7 +208,7 @@ class RealCrossbar:
             return self.placed.region(self._arrays.stuck_map(image.core, image.macro), block)
 
         if not self.fidelity.real_cells:
-            return np.zeros((self.shape[1], self.shape[0] * self._width()), np.uint8)
+            return np.zeros((self.shape[1], self._columns()), np.uint8)
         return self._gathered(stuck, np.uint8)
 
     @property
@@ -256,11 +256,10 @@ class RealCrossbar:
         direction = self._ready(False)
         codes, _ = direction.coding.encode(vectors)
         count = len(phases(self.target.macro, direction.coding.bits, direction.coding.signed))
-        columns = self.shape[0] * self._width()
-        found = np.zeros((len(codes), self._groups(), count, columns))
+        found = np.zeros((len(codes), self._groups(), count, self._columns()))
         for block, content in self.contents():
             tile, siemens = self.placed.tiles[block.index], self._siemens_seen(content)
-            to = slice(block.cols.start * self._width(), block.cols.stop * self._width())
+            to = self.placed.columns(block)
             part = spread(codes, inputs, block.rows)
             for group, phase, rows, drive in drives(tile, self.target, part, self._levels(block)):
                 found[:, self._first_group(block) + group, phase, to] = drive @ siemens[rows]
@@ -345,8 +344,9 @@ class RealCrossbar:
         direction = self._directions[False]
         self.placed.configure(direction.shift or 0, direction.coding.signed)
 
-    def _width(self) -> int:
-        return physical_columns(self.target.macro, self.target.cell, self._weight_bits)
+    def _columns(self) -> int:
+        """Return the physical columns of all columns of blocks together."""
+        return max((self.placed.columns(it).stop for it in self.placed.blocks), default=0)
 
     def _groups(self) -> int:
         """Return the row groups of all word lines together."""
@@ -373,11 +373,9 @@ class RealCrossbar:
 
     def _gathered(self, part: Callable[[Block], NDArray[Any]], kind: Any) -> NDArray[Any]:
         """Put together what is made of each block (inputs, physical columns)."""
-        width = self._width()
-        found = np.zeros((self.shape[1], self.shape[0] * width), kind)
+        found = np.zeros((self.shape[1], self._columns()), kind)
         for block in self.placed.blocks:
-            columns = slice(block.cols.start * width, block.cols.stop * width)
-            found[block.rows, columns] = part(block)
+            found[block.rows, self.placed.columns(block)] = part(block)
         return found
 
 

@@ -9,9 +9,19 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from mcc.ir.hardware import Accumulation, Cell, Differential, Encoding, Subtraction, Target
+from mcc.ir.hardware import (
+    Accumulation,
+    Cell,
+    Differential,
+    Encoding,
+    Reference,
+    Subtraction,
+    Target,
+)
 from mcc.ir.hardware.encoding import (
+    against_reference,
     encode,
+    has_reference,
     paired,
     row_groups,
     sum_digits,
@@ -46,14 +56,19 @@ def digits_of(content: Content, target: Target) -> Digits:
 
 
 def whole_target(target: Target) -> Target:
-    """Return the target with one way to write a whole number, and no column flipped."""
-    return without_redundancy(target).with_values({"macro.column_flip": False}, "whole weights")
+    """Return the target with one way to write a whole number, no column flipped, no reference."""
+    changes: dict[str, bool | str] = {"macro.column_flip": False}
+    if has_reference(target.macro):
+        changes |= {"macro.reference": Reference.DIGITAL.value}
+        changes |= {"macro.subtraction": Subtraction.BEFORE.value}
+    return without_redundancy(target).with_values(changes, "whole weights")
 
 
 def whole_digits(codes: NDArray[np.int8], target: Target, weight_bits: int) -> NDArray[np.float32]:
     """Return the digits of whole weights (rows, cols) in the sums of a whole target."""
     cells = encode(codes, target.macro, target.cell, weight_bits).cells
-    return sum_digits(cells.astype(np.float32), target.macro)
+    sums = len(sum_values(target.macro, target.cell, weight_bits))
+    return sum_digits(cells.astype(np.float32), target.macro, sums)
 
 
 def effective_weights(tile: Tile, target: Target, content: Content) -> NDArray[np.float64]:
@@ -64,7 +79,9 @@ def effective_weights(tile: Tile, target: Target, content: Content) -> NDArray[n
     of_rows = np.repeat(flips, macro.active_rows, axis=0)[: tile.rows]
     digits = np.where(of_rows, largest_digit(cell) - digits, digits)
     values = sum_values(macro, cell, tile.weight_bits)
-    weights = digits.reshape(tile.rows, tile.cols, len(values)) @ values
+    weights = digits.reshape(tile.rows, -1, len(values)) @ values
+    if has_reference(macro):
+        return against_reference(weights, 1)
     return weights - weight_offset(macro, tile.weight_bits)
 
 
@@ -142,6 +159,7 @@ def without_pairs(target: Target) -> Target:
         "macro.encoding": Encoding.OFFSET.value,
         "macro.subtraction": Subtraction.BEFORE.value,
         "macro.differential": Differential.ONE_SIDED.value,
+        "macro.reference": Reference.DIGITAL.value,
         "macro.column_flip": False,
         "wires.interleaved": False,
     }

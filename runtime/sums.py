@@ -25,17 +25,18 @@ class Sums:
         """Take what each sum of the tile is worth."""
         values = sum_values(target.macro, target.cell, tile.weight_bits)
         powers = 2 ** (target.cell.bits * np.arange(len(values)))
-        self._adder, self._count = Adder.of(values), len(values)
-        self.slices = self._count if np.array_equal(values, powers) else 1
+        self._adder, self.count = Adder.of(values), len(values)
+        """Analog sums of a weight."""
+        self.slices = self.count if np.array_equal(values, powers) else 1
         """Slices that the kernel puts together."""
 
     def combined(self, sums: NDArray[np.int32]) -> NDArray[np.int32]:
         """Return the columns of weights (inputs, cols) for what the kernel returns."""
-        return sums if self.slices == self._count else self.together(sums)
+        return sums if self.slices == self.count else self.together(sums)
 
     def together(self, sums: NDArray[Any]) -> NDArray[np.int32]:
         """Return the columns of weights (inputs, cols) for analog sums (inputs, sums)."""
-        parts = sums.reshape(len(sums), -1, self._count)
+        parts = sums.reshape(len(sums), -1, self.count)
         return self._adder.rounded(parts @ self._adder.factors).astype(np.int32)
 
 

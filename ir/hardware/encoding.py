@@ -5,7 +5,10 @@ digit first. In the differential encoding a slice is a pair of columns (positive
 difference is the digit of the magnitude, with the sign of the weight; in the offset encoding it is
 one column of the digits of `weight + 2**(weight_bits - 1)`. With column flip, a column whose digits
 sum to more than half of what they could within one row group is stored as `largest digit - digit`
-there. `significance.py` decides what slices are worth and which digits write a number.
+there. With a reference column the block has one more column of weights, its last: of weights 0,
+which are the states of the offset.
+
+`significance.py` decides what slices are worth and which digits write a number.
 """
 
 from __future__ import annotations
@@ -17,11 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcc.ir.diagnostics import error
-from mcc.ir.hardware.choices import Differential, Encoding, Subtraction
+from mcc.ir.hardware.choices import Differential, Encoding, Reference, Subtraction
 from mcc.ir.hardware.schema import Cell, Macro
 from mcc.ir.hardware.significance import digits_of, largest_digit, significances, slices
 
-Digit = TypeVar("Digit", np.int8, np.int32, np.float32, np.float64)
+Digit = TypeVar("Digit", np.int8, np.int32, np.int64, np.float32, np.float64)
 
 
 @final
@@ -41,14 +44,40 @@ def physical_columns(macro: Macro, cell: Cell, weight_bits: int) -> int:
     return pair * slices(macro, cell, weight_bits)
 
 
+def has_reference(macro: Macro) -> bool:
+    """Whether every tile has a reference column, of as many physical ones as a weight has."""
+    return macro.encoding is Encoding.OFFSET and macro.reference is Reference.COLUMN
+
+
+def subtracts_reference(macro: Macro) -> bool:
+    """Whether the currents of a reference column are subtracted from those of all others."""
+    return has_reference(macro) and macro.subtraction is Subtraction.BEFORE
+
+
+def tile_columns(macro: Macro, cell: Cell, weight_bits: int, cols: int) -> int:
+    """Return the number of columns that a block of `cols` columns of weights occupies."""
+    return (cols + has_reference(macro)) * physical_columns(macro, cell, weight_bits)
+
+
+def most_columns(macro: Macro, cell: Cell, weight_bits: int) -> int:
+    """Return how many columns of weights a macro holds; 0 where not even one fits."""
+    fitting = macro.cols // physical_columns(macro, cell, weight_bits)
+    return max(fitting - has_reference(macro), 0)
+
+
 def row_groups(macro: Macro, rows: int) -> int:
     """Return the number of groups in which `rows` word lines are driven."""
     return -(-rows // macro.active_rows)
 
 
 def weight_offset(macro: Macro, weight_bits: int) -> int:
-    """Return what the cells hold too much of every weight; it is subtracted digitally."""
+    """Return what the cells hold too much of every weight."""
     return 2 ** (weight_bits - 1) if macro.encoding is Encoding.OFFSET else 0
+
+
+def digital_offset(macro: Macro, weight_bits: int) -> int:
+    """Return what is subtracted digitally of every weight: nothing beside a reference column."""
+    return 0 if has_reference(macro) else weight_offset(macro, weight_bits)
 
 
 def weight_range(macro: Macro, cell: Cell, weight_bits: int) -> tuple[int, int]:
@@ -61,12 +90,14 @@ def weight_range(macro: Macro, cell: Cell, weight_bits: int) -> tuple[int, int]:
 
 
 def encode(weights: NDArray[np.int8], macro: Macro, cell: Cell, weight_bits: int) -> Encoded:
-    """Turn weights (rows, cols) into states of cells.
+    """Turn weights (rows, cols) into states of cells, those of the reference column included.
 
     Raises:
         MccError: A weight does not fit in `weight_bits`.
     """
     _check(weights, macro, cell, weight_bits)
+    if has_reference(macro):
+        weights = np.pad(weights, ((0, 0), (0, 1)))
     wide, worths = weights.astype(np.int32), significances(macro, cell, weight_bits)
     table = digits_of(np.arange(2**weight_bits, dtype=np.int32), worths, cell)
     if macro.encoding is Encoding.DIFFERENTIAL:
@@ -93,7 +124,8 @@ def decode(
     digits = flipped(cells, flips, macro, cell).astype(np.int32)
     values = digit_values(macro, cell, weight_bits)
     places = digits.reshape(len(cells), -1, len(values))
-    return (np.rint(places @ values) - weight_offset(macro, weight_bits)).astype(np.int16)
+    weights = (np.rint(places @ values) - weight_offset(macro, weight_bits)).astype(np.int16)
+    return weights[:, :-1] if has_reference(macro) else weights
 
 
 def digit_values(macro: Macro, cell: Cell, weight_bits: int) -> NDArray[np.float64]:
@@ -116,11 +148,30 @@ def sum_values(macro: Macro, cell: Cell, weight_bits: int) -> NDArray[np.float64
     return values[0::2] if paired(macro) else values
 
 
-def sum_digits(digits: NDArray[Digit], macro: Macro) -> NDArray[Digit]:
-    """Return the digits of analog sums (rows, sums) for those of columns (rows, columns)."""
+def sum_digits(digits: NDArray[Digit], macro: Macro, sums: int) -> NDArray[Digit]:
+    """Return the digits of analog sums (rows, sums) for those of columns (rows, columns).
+
+    A weight has `sums` of them.
+    """
     if paired(macro):
         return np.subtract(digits[:, 0::2], digits[:, 1::2], dtype=digits.dtype)
-    return digits
+    return against_reference(digits, sums) if subtracts_reference(macro) else digits
+
+
+def against_reference(values: NDArray[Digit], sums: int) -> NDArray[Digit]:
+    """Subtract what belongs to the reference column, the last, from what belongs to the others.
+
+    Args:
+        values: Anything that a tile has for each column of weights and each of its `sums`
+            (n, columns of weights * sums).
+        sums: Columns or analog sums of a weight.
+
+    Returns:
+        The differences (n, (columns of weights - 1) * sums).
+    """
+    parts = values.reshape(len(values), -1, sums)
+    found = np.subtract(parts[:, :-1], parts[:, -1:], dtype=values.dtype)
+    return found.reshape(len(values), -1)
 
 
 def column_flips(cells: NDArray[np.uint8], macro: Macro, cell: Cell) -> NDArray[np.bool_]:

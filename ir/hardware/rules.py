@@ -58,10 +58,10 @@ def _adc_bits(bits: int) -> str | None:
 
 
 def _adc_signed(
-    bits: int, encoding: str, subtraction: str, form: str, accumulation: str
+    bits: int, encoding: str, reference: str, subtraction: str, form: str, accumulation: str
 ) -> str | None:
     """A converter of signed sums needs at least 2 bits."""
-    pairs = encoding == "differential" and subtraction == "before"
+    pairs = (encoding == "differential" or reference == "column") and subtraction == "before"
     signed = pairs or form == "sign_magnitude" or accumulation == "analog"
     return f"{bits} bit" if bits < 2 and signed else None
 
@@ -140,10 +140,17 @@ def _pairs(cols: int, encoding: str) -> str | None:
     return f"{cols} columns" if encoding == "differential" and cols % 2 else None
 
 
-def _subtraction(subtraction: str, encoding: str) -> str | None:
-    """Codes are subtracted only in the differential encoding."""
-    wrong = subtraction == "after" and encoding != "differential"
+def _subtraction(subtraction: str, encoding: str, reference: str) -> str | None:
+    """Codes are subtracted only in the differential encoding, or from those of a reference."""
+    wrong = subtraction == "after" and encoding != "differential" and reference != "column"
     return f"the encoding is {encoding}" if wrong else None
+
+
+def _reference(reference: str, encoding: str, flip: bool) -> str | None:
+    """Only the offset encoding without flipped columns has a reference column."""
+    good = encoding == "offset" and not flip
+    found = f"the encoding is {encoding}{', with flipped columns' if flip else ''}"
+    return found if reference == "column" and not good else None
 
 
 def _two_sided(differential: str, encoding: str) -> str | None:
@@ -242,6 +249,7 @@ RULES: tuple[Rule, ...] = (
         (
             "macro.adc.bits",
             "macro.encoding",
+            "macro.reference",
             "macro.subtraction",
             "macro.input_form",
             "macro.accumulation",
@@ -271,7 +279,8 @@ RULES: tuple[Rule, ...] = (
     Rule(("cell.variation.correlation_cells",), _correlation),
     Rule(("macro.column_flip", "macro.encoding"), _flip),
     Rule(("macro.cols", "macro.encoding"), _pairs),
-    Rule(("macro.subtraction", "macro.encoding"), _subtraction),
+    Rule(("macro.subtraction", "macro.encoding", "macro.reference"), _subtraction),
+    Rule(("macro.reference", "macro.encoding", "macro.column_flip"), _reference),
     Rule(("macro.differential", "macro.encoding"), _two_sided),
     Rule(("macro.slice_overlap", "cell.bits"), _overlap),
     Rule(("macro.slice_overlap", "macro.guard_slices"), _guards),

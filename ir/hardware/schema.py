@@ -20,6 +20,7 @@ from mcc.ir.hardware.choices import (
     InputCoding,
     InputForm,
     RangePolicy,
+    Reference,
     Subtraction,
 )
 from mcc.ir.hardware.device import (
@@ -214,7 +215,16 @@ class Macro:
     differential: Differential
     """How a pair holds a digit of the differential encoding; `one_sided` elsewhere."""
     subtraction: Subtraction
-    """Where the columns of a differential pair are subtracted; `before` in the offset encoding."""
+    """Where the columns of a differential pair, or a column and its reference, are subtracted.
+
+    `before` in the offset encoding without a reference column.
+    """
+    reference: Reference
+    """How the offset of the offset encoding is taken off; `digital` elsewhere.
+
+    A reference column takes the place of a column of weights in every tile. Columns that are
+    flipped need the digital sum of the inputs, and so no reference.
+    """
     column_flip: bool
     """Store the complement of a column whose sum would exceed half its range.
 

@@ -190,6 +190,15 @@ IMPOSSIBLE = [
     ),
     ({"macro.encoding": "offset", "macro.subtraction": "after"}, "macro.subtraction"),
     ({"macro.encoding": "offset", "macro.differential": "two_sided"}, "macro.differential"),
+    ({"macro.reference": "column"}, "macro.reference"),
+    (
+        {"macro.encoding": "offset", "macro.column_flip": "true", "macro.reference": "column"},
+        "macro.reference",
+    ),
+    (
+        {"macro.encoding": "offset", "macro.reference": "column", "macro.adc.bits": "1"},
+        "macro.adc.bits",
+    ),
     ({"macro.slice_overlap": "1"}, "macro.slice_overlap"),
     ({"macro.slice_overlap": "0.995", "macro.guard_slices": "1"}, "macro.slice_overlap"),
     ({"macro.slice_overlap": "0.5"}, "macro.slice_overlap"),

@@ -89,6 +89,7 @@ CONTEXTS: dict[str, Context] = {
     "macro.differential": (("macro.column_flip", False), ("macro.encoding", "differential")),
     "macro.encoding": (("macro.column_flip", False),),
     "macro.input_coding": (("macro.dac_bits", 2),),
+    "macro.reference": (("macro.column_flip", False), ("macro.encoding", "offset")),
     "macro.slice_overlap": (("cell.bits", 2),),
     "macro.subtraction": (("macro.column_flip", False), ("macro.encoding", "differential")),
     "core.queue_depth": (

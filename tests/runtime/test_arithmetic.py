@@ -25,6 +25,7 @@ from tests.programmed_arrays import (
 )
 
 OFFSET = {"macro__encoding": "offset"}
+COLUMN = OFFSET | {"macro__reference": "column"}
 LAYOUTS: list[dict[str, Any]] = [
     {},
     {"macro__differential": "two_sided"},
@@ -35,12 +36,17 @@ LAYOUTS: list[dict[str, Any]] = [
     OFFSET,
     OFFSET | {"macro__column_flip": True},
     OFFSET | {"macro__column_flip": True, "macro__slice_overlap": 1},
+    COLUMN,
+    COLUMN | {"macro__subtraction": "after"},
+    COLUMN | {"macro__slice_overlap": 1},
 ]
 """How weights lie in cells of two bits, and which columns make an analog sum."""
 FRACTIONAL: list[dict[str, Any]] = [
     {"macro__slice_overlap": 1.5, "macro__guard_slices": 1},
     {"macro__slice_overlap": 1.5, "macro__guard_slices": 1, "macro__subtraction": "after"},
     OFFSET | {"macro__slice_overlap": 2.6, "macro__guard_slices": 3, "macro__column_flip": True},
+    COLUMN | {"macro__slice_overlap": 1.5, "macro__guard_slices": 1},
+    COLUMN | {"macro__slice_overlap": 1.5, "macro__guard_slices": 1, "macro__subtraction": "after"},
 ]
 """Layouts whose slices are worth no whole numbers, so that cells hold a weight nearly."""
 
@@ -57,12 +63,25 @@ fractional = pytest.mark.parametrize("layout", FRACTIONAL, ids=layout_of)
 every_accumulation = pytest.mark.parametrize("accumulation", list(Accumulation))
 
 
-def folded(columns: NDArray[Any], target: Target) -> NDArray[Any]:
+def pairs(target: Target) -> bool:
+    """Whether currents of pairs are subtracted."""
+    return target.macro.encoding == "differential" and target.macro.subtraction == "before"
+
+
+def folded(columns: NDArray[Any], target: Target, bits: int = 8) -> NDArray[Any]:
     """Subtract the currents of columns (..., columns) where that happens before conversion."""
     macro = target.macro
-    if macro.encoding == "differential" and macro.subtraction == "before":
+    if pairs(target):
         return columns[..., 0::2] - columns[..., 1::2]
+    if macro.reference == "column" and macro.subtraction == "before":
+        return against_last(columns, len(digit_values(macro, target.cell, bits)))
     return columns
+
+
+def against_last(columns: NDArray[Any], width: int) -> NDArray[Any]:
+    """Subtract the last `width` columns from all others (..., columns)."""
+    weights = columns.reshape(*columns.shape[:-1], -1, width)
+    return (weights[..., :-1, :] - weights[..., -1:, :]).reshape(*columns.shape[:-1], -1)
 
 
 def twin(
@@ -71,7 +90,7 @@ def twin(
     """Multiply codes (..., rows), one conversion after the other."""
     macro = target.macro
     values = digit_values(macro, target.cell, bits)
-    values = np.abs(values[0::2]) if folded(values, target).shape != values.shape else values
+    values = np.abs(values[0::2]) if pairs(target) else values
     together = macro.accumulation == "analog"
     total = np.zeros((*codes.shape[:-1], folded(encoded.cells, target).shape[1]), np.int64)
     for first in range(0, codes.shape[-1], GROUP):
@@ -92,6 +111,8 @@ def twin(
             read = convert(charge, shift, macro)
             total += np.where(flips, 3 * drive - read, read)
     sums = np.floor(total.reshape(*codes.shape[:-1], -1, len(values)) @ values + 0.5)
+    if macro.reference == "column":
+        return sums if macro.subtraction == "before" else against_last(sums, 1)
     return sums - weight_offset(macro, bits) * codes.sum(axis=-1, keepdims=True, dtype=np.int64)
 
 
@@ -137,7 +158,9 @@ def test_slices_of_any_ratio_multiply_by_what_they_hold(
     expected = twin(encode(weights, target.macro, target.cell, 8), codes, target, shift=0)
     missed = np.abs(expected - product(codes, weights))
     lowest = np.abs(digit_values(target.macro, target.cell, 8)).min()
-    assert (missed <= lowest / 2 * np.abs(codes.astype(int)).sum(-1, keepdims=True) + 0.5).all()
+    columns = 2 if target.macro.reference == "column" else 1
+    driven = np.abs(codes.astype(int)).sum(-1, keepdims=True)
+    assert (missed <= columns * (lowest / 2 * driven + 0.5)).all()
     assert missed.any()
     for fidelity in Fidelity:
         sums = ProgrammedArrays(program, fidelity).multiply(0, codes)
@@ -216,13 +239,16 @@ def test_read_noise_has_the_variance_of_all_its_cells(
     cells = np.square(noise * states)
     values = digit_values(macro, cell, 8).astype(np.float64)
     together = accumulation is Accumulation.ANALOG
-    read, roundings = np.zeros(4), 1.0 if together else 0.0
+    read, roundings = 0.0, 1.0 if together else 0.0
     for phase in phases(macro, 8, signed):
         driven = np.square(phase.drive(codes).astype(np.float64) * phase.worth)
-        read += (driven @ cells).reshape(4, -1) @ values**2
+        read = read + (driven @ cells).reshape(-1, len(values)) @ values**2
         roundings += 0 if together else phase.worth**2
-    pairs = len(folded(values, target)) < len(values)
-    expected = read + 3 * roundings * np.square(values).sum() / (2 if pairs else 1) / 12
+    conversions = np.square(values).sum() / (2 if pairs(target) else 1)
+    if macro.reference == "column":
+        read = read[:-1] + read[-1]
+        conversions *= 1 if macro.subtraction == "before" else 2
+    expected = read + 3 * roundings * conversions / 12
     arrays = ProgrammedArrays(
         programmed(target, weights, input_signed=signed, shift=0), Fidelity.DEVICE, seed=2
     )
