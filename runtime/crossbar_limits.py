@@ -78,6 +78,9 @@ def check_transposed(target: Target, fidelity: Fidelity) -> None:
     if fidelity is Fidelity.WIRE:
         message = "at `wire` cells are read from their word lines only"
         raise error("crossbar-direction", message, other + "at `device`")
+    if has_reference(target.macro) and fidelity is not Fidelity.EXACT:
+        message = "a reference column is no reference for word lines"
+        raise error("crossbar-direction", message, other + "set `macro__reference='digital'`")
     linear = is_linear(target.cell.current) and _ideal_periphery(target)
     if fidelity.real_cells and not linear:
         message = "there is no law for errors of the converters and drivers at the other ends"

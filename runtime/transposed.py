@@ -7,9 +7,6 @@ subtracted, digitally. Each such read has non-negative digits, with the current 
 cells, read by the same kernels, serve both directions. Where columns are stored flipped, those that
 are and those that are not are driven in turn, row group by row group.
 
-A reference column is a bit line too, and stays idle: that way round the offset is taken off by the
-sum of the inputs, digitally.
-
 At most `active_rows` lines are driven at once, and the converters of the word lines are like those
 of the bit lines; no shipped target publishes either.
 """
@@ -78,7 +75,7 @@ def turns(tile: Tile, target: Target) -> Iterator[Turn]:
         lines = [slice(first, first + step) for first in range(0, tile.rows, step)]
     for group, part in enumerate(lines):
         for column, worth in enumerate(digit_values(macro, cell, tile.weight_bits)):
-            columns = slice(column, tile.cols * width, width)
+            columns = slice(column, None, width)
             stored = flips[group, columns]
             for complement in (False, True):
                 driven = stored == complement

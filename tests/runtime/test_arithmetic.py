@@ -239,7 +239,7 @@ def test_read_noise_has_the_variance_of_all_its_cells(
     cells = np.square(noise * states)
     values = digit_values(macro, cell, 8).astype(np.float64)
     together = accumulation is Accumulation.ANALOG
-    read, roundings = 0.0, 1.0 if together else 0.0
+    read, roundings = np.zeros(1), 1.0 if together else 0.0
     for phase in phases(macro, 8, signed):
         driven = np.square(phase.drive(codes).astype(np.float64) * phase.worth)
         read = read + (driven @ cells).reshape(-1, len(values)) @ values**2
