@@ -5,8 +5,8 @@ noise of a sum of such reads is a Gaussian too; it is drawn once per sum with th
 follows, `sum((sigma * drive)**2)`.
 
 Pairs of columns subtract their currents before conversion. Where columns are converted one by one,
-in the offset encoding or because codes are subtracted, each is read against a reference column of
-cells at `g_min_siemens`, taken as ideal (trimmed once per chip).
+in the offset encoding or because codes are subtracted, the current of as many cells at
+`g_min_siemens` is taken off each, as an ideal source does (trimmed once per chip).
 
 Kernels hold digits and variances as 16-bit whole numbers, so that sums are exact and the same on
 every processor. A digit is rounded to `2**-fraction`, the finest power of two for which no sum

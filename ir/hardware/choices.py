@@ -13,7 +13,7 @@ class Encoding(StrEnum):
     DIFFERENTIAL = "differential"
     """Two cells per digit, one for each sign."""
     OFFSET = "offset"
-    """One cell per digit of the weight plus half its range; the surplus is subtracted digitally."""
+    """One cell per digit of the weight plus half its range, which `macro.reference` takes off."""
 
 
 @final

@@ -222,8 +222,8 @@ class Macro:
     reference: Reference
     """How the offset of the offset encoding is taken off; `digital` elsewhere.
 
-    A reference column takes the place of a column of weights in every tile. Columns that are
-    flipped need the digital sum of the inputs, and so no reference.
+    A reference column takes the place of a column of weights in every tile. It excludes
+    `macro.column_flip`, as flipped columns are undone by the digital sum of the inputs.
     """
     column_flip: bool
     """Store the complement of a column whose sum would exceed half its range.
@@ -238,14 +238,14 @@ class Macro:
     A slice is worth `2**cell.bits - slice_overlap` times the one before, which is any number above
     1: 0.5 makes it 1.5 for binary cells; 0 has no redundancy. With such fractions cells hold a
     weight to half of what their lowest slice is worth, and the sums of a tile, put together with
-    factors of 20 bits below one, are rounded to whole numbers. At `exact` weights are the whole
-    numbers that the cells stand for.
+    factors of 20 bits below one, are rounded to whole numbers. At `exact` cells multiply as the
+    whole weights nearest to what they hold.
     """
     guard_slices: Guards
     """Slices worth less than one unit of a weight, below those that its range takes.
 
-    Each halves, for a ratio of two, what the cells can miss of a weight. Where slices are worth
-    whole numbers no weight needs them.
+    Each divides by the ratio what the cells can miss of a weight; a fractional ratio takes at least
+    one. Where slices are worth whole numbers no weight needs them.
     """
     input_coding: InputCoding
     """How a digit drives a word line.

@@ -96,4 +96,4 @@ class Adder:
 
     def rounded(self, totals: Any) -> Any:
         """Return the whole numbers nearest to sums of products with the factors."""
-        return (totals + (1 << self.bits >> 1)) >> self.bits
+        return (totals + (1 << self.bits - 1)) >> self.bits if self.bits else totals
