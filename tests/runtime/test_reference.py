@@ -97,10 +97,14 @@ def test_its_write_errors_are_common_to_all_columns(subtraction: str) -> None:
 
 
 @every_subtraction
-def test_noise_of_conversions_is_each_columns_own(subtraction: str) -> None:
-    """But that of a reference that is converted, which all columns have in common."""
+@pytest.mark.parametrize("reading", [0.0, 1e-3], ids=["quiet", "noisy"])
+def test_noise_of_conversions_is_each_columns_own(subtraction: str, reading: float) -> None:
+    """But that of a reference that is converted, which all columns have in common.
+
+    With noise of reads, however little, products go another way.
+    """
     reads, noise = 4000, 3.0
-    target = referenced(subtraction, macro__adc__noise=noise)
+    target = referenced(subtraction, macro__adc__noise=noise, cell__read_noise=reading)
     weights, codes = random_weights(cols=COLS), random_codes()[0, 3]
     arrays = ProgrammedArrays(programmed(target, weights, shift=0), Fidelity.DEVICE, seed=2)
     found = arrays.multiply(0, np.tile(codes, (reads, 1))).astype(float)
