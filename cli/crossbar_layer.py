@@ -13,6 +13,7 @@ from mcc.cli.crossbar_operands import as_weights
 from mcc.cli.crossbar_torch import Cells, Law, encode, tile_sums
 from mcc.ir.diagnostics import error
 from mcc.ir.hardware.encoding import row_groups, sum_values
+from mcc.ir.hardware.significance import Adder
 from mcc.ir.tensors import Array
 from mcc.runtime.crossbar import RealCrossbar
 from mcc.runtime.crossbar_limits import check_torch
@@ -104,7 +105,10 @@ class CrossbarLayer(nn.Module):
             if noise is None or noise.device != device:
                 noise = torch.Generator(device).manual_seed(crossbar.seed)
             law = Law(
-                crossbar.target, direction.coding, direction.shift or 0, crossbar.converter_range()
+                crossbar.digit_target,
+                direction.coding,
+                direction.shift or 0,
+                crossbar.converter_range(),
             )
             self._written = Written(
                 version,
@@ -163,9 +167,12 @@ def _inside(vectors: torch.Tensor, coding: InputCoding) -> torch.Tensor | float:
 
 
 def _cells(crossbar: RealCrossbar, block: Block, found: Digits, device: torch.device) -> Cells:
-    tile, macro = crossbar.placed.tiles[block.index], crossbar.target.macro
+    tile, target = crossbar.placed.tiles[block.index], crossbar.digit_target
     digits, variances = found
-    flips = tile.flipped(row_groups(macro, tile.rows), digits.shape[1])
+    flips = np.zeros((0, 0), np.bool_)
+    if target.macro.column_flip:
+        flips = tile.flipped(row_groups(target.macro, tile.rows), digits.shape[1])
+    adder = Adder.of(sum_values(target.macro, target.cell, tile.weight_bits))
     return Cells(
         tile,
         block.rows,
@@ -173,7 +180,8 @@ def _cells(crossbar: RealCrossbar, block: Block, found: Digits, device: torch.de
         _tensor(digits, device),
         None if variances is None else _tensor(variances, device),
         _tensor(flips, device, torch.bool) if flips.any() else None,
-        _tensor(sum_values(macro, crossbar.target.cell, tile.weight_bits), device, torch.int32),
+        _tensor(adder.factors, device, torch.int64),
+        adder,
     )
 
 

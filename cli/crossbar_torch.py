@@ -17,8 +17,9 @@ from typing import final
 import torch
 
 from mcc.ir.hardware import Target
-from mcc.ir.hardware.encoding import largest_digit, weight_offset
+from mcc.ir.hardware.encoding import digital_offset, has_reference, subtracts_reference
 from mcc.ir.hardware.phases import Phase, Step, steps
+from mcc.ir.hardware.significance import Adder, largest_digit
 from mcc.ir.program.tables import Tile
 from mcc.runtime.operands import InputCoding
 
@@ -57,8 +58,10 @@ class Cells:
     """Variances of a read of each."""
     flips: torch.Tensor | None
     """Which sums are of complements (row groups, sums)."""
-    values: torch.Tensor
-    """What one unit of each sum of a weight is worth (sums of a weight,), int32."""
+    factors: torch.Tensor
+    """By what the codes of each sum of a weight are multiplied (sums of a weight,), int64."""
+    adder: Adder
+    """That puts them together."""
 
 
 def encode(x: torch.Tensor, coding: InputCoding) -> tuple[torch.Tensor, torch.Tensor]:
@@ -87,20 +90,32 @@ def tile_sums(
 
 def _chunk(cells: Cells, law: Law, codes: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     step = law.target.macro.active_rows
-    totals = codes.new_zeros(len(codes), cells.digits.shape[1])
+    macro, count = law.target.macro, len(cells.factors)
+    before = subtracts_reference(macro)
+    totals = codes.new_zeros(len(codes), cells.digits.shape[1] - before * count)
     for group, first in enumerate(range(0, cells.tile.rows, step)):
         rows = slice(first, min(first + step, cells.tile.rows))
         for part in law.steps:
             drives = [part.charge(it) * _drive(it, codes[:, rows]) for it in part.phases]
-            values = _convert(_read(cells, rows, drives, generator), law)
+            sums = _read(cells, rows, drives, generator)
+            values = _convert(_against_reference(sums, count) if before else sums, law)
             if cells.flips is not None:
                 whole = sum(drive.sum(dim=1, keepdim=True) for drive in drives)
                 full = largest_digit(law.target.cell) * whole
                 values = torch.where(cells.flips[group], full - values, values)
             totals += part.worth * values
-    sums = (totals.view(len(codes), cells.tile.cols, -1) * cells.values).sum(dim=2)
-    offset = weight_offset(law.target.macro, cells.tile.weight_bits)
+    products = totals.view(len(codes), -1, count) * cells.factors
+    sums = cells.adder.rounded(products.sum(dim=2))
+    if has_reference(macro) and not before:
+        sums = _against_reference(sums, 1)
+    offset = digital_offset(macro, cells.tile.weight_bits)
     return (sums - offset * codes.sum(dim=1, keepdim=True)).to(torch.int32)
+
+
+def _against_reference(values: torch.Tensor, sums: int) -> torch.Tensor:
+    """Subtract the reference column, as `against_reference` does."""
+    parts = values.view(len(values), -1, sums)
+    return (parts[:, :-1] - parts[:, -1:]).reshape(len(values), -1)
 
 
 def _drive(phase: Phase, codes: torch.Tensor) -> torch.Tensor:

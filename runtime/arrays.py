@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mcc.ir.diagnostics import error
 from mcc.ir.hardware import Feed, Target
-from mcc.ir.hardware.encoding import physical_columns
+from mcc.ir.hardware.encoding import tile_columns
 from mcc.ir.program.tables import Image, Tile
 from mcc.runtime import _kernels
 from mcc.runtime.analog import AnalogTile, analog_tile, effective_tile
@@ -318,8 +318,8 @@ class ProgrammedArrays:
         return content[tile.row : tile.row + tile.rows, self._columns(tile)]
 
     def _columns(self, tile: Tile) -> slice:
-        width = physical_columns(self._target.macro, self._target.cell, tile.weight_bits)
-        return slice(tile.col, tile.col + tile.cols * width)
+        macro, cell = self._target.macro, self._target.cell
+        return slice(tile.col, tile.col + tile_columns(macro, cell, tile.weight_bits, tile.cols))
 
 
 def _leading(shape: tuple[int, ...], rows: int) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mcc.ir.diagnostics import error
 from mcc.ir.hardware import RangePolicy, Target
 from mcc.ir.hardware.conversion import code_range, full_scale_shift
-from mcc.ir.hardware.encoding import decode, physical_columns, row_groups, sum_values
+from mcc.ir.hardware.encoding import row_groups, sum_values
 from mcc.ir.hardware.phases import phases, steps
 from mcc.runtime.analog import AnalogTile
 from mcc.runtime.arrays import Content, Fidelity, ProgrammedArrays
@@ -20,15 +20,21 @@ from mcc.runtime.converters.periphery import periphery_of
 from mcc.runtime.crossbar_limits import check_codes, check_matrix, check_transposed
 from mcc.runtime.devices import NOW, Conditions
 from mcc.runtime.operands import Floats, InputCoding, encode_weights
-from mcc.runtime.placement import Block, place
-from mcc.runtime.probes import Digits, ProbedTile, digits_of, drives, effective_weights, read_of
+from mcc.runtime.placement import Block, Lines, place, spread, within
+from mcc.runtime.probes import (
+    Digits,
+    ProbedTile,
+    digits_of,
+    drives,
+    effective_weights,
+    read_of,
+    whole_digits,
+    whole_target,
+)
 from mcc.runtime.random import MacroPlace
 from mcc.runtime.steps import best_shift, best_transposed_shift
 from mcc.runtime.transposed import TransposedTile, transposed_target
 from mcc.runtime.wires.trimmed import Trimmed
-
-Lines = NDArray[np.intp]
-"""Numbers of the inputs or outputs that take part."""
 
 
 @final
@@ -102,9 +108,9 @@ class RealCrossbar:
         codes, scales = direction.coding.encode(vectors)
         totals = np.zeros((len(codes), len(outputs)), np.int64)
         for block in self.placed.blocks:
-            to, kept = _within(outputs, block.cols)
-            if to.size and _within(inputs, block.rows)[0].size:
-                part = _spread(codes, inputs, block.rows)
+            to, kept = within(outputs, block.cols)
+            if to.size and within(inputs, block.rows)[0].size:
+                part = spread(codes, inputs, block.rows)
                 totals[:, to] += self._arrays.multiply(block.index, part)[:, kept]
         return totals * scales * self._scales[outputs]
 
@@ -114,9 +120,9 @@ class RealCrossbar:
         codes, scales = direction.coding.encode(vectors * self._scales[outputs])
         totals = np.zeros((len(codes), len(inputs)), np.int64)
         for block in self.placed.blocks:
-            to, kept = _within(inputs, block.rows)
-            if to.size and _within(outputs, block.cols)[0].size:
-                part = _spread(codes, outputs, block.cols)
+            to, kept = within(inputs, block.rows)
+            if to.size and within(outputs, block.cols)[0].size:
+                part = spread(codes, outputs, block.cols)
                 totals[:, to] += self._turn(block, direction).multiply(part)[:, kept]
         return totals * scales
 
@@ -156,7 +162,7 @@ class RealCrossbar:
         if self.target.macro.adc.range is RangePolicy.CALIBRATED:
             find = best_transposed_shift if transposed else best_shift
             size = self.shape[0] if transposed else self.shape[1]
-            codes = _spread(coding.encode(vectors)[0], lines, slice(0, size))
+            codes = spread(coding.encode(vectors)[0], lines, slice(0, size))
             direction.shift = find(self.placed, codes)
         self._configure()
         self._arrays.refresh()
@@ -164,14 +170,9 @@ class RealCrossbar:
 
     def weights(self) -> Floats:
         """Return the weights (outputs, inputs) that were written, rounded to their codes."""
-        macro, cell = self.target.macro, self.target.cell
         found = np.zeros(self.shape)
         for block in self.placed.blocks:
-            tile, image = self.placed.tiles[block.index], self.placed.images[block.index]
-            cells = self.placed.region(image.cells, block)
-            flips = tile.flipped(row_groups(macro, tile.rows), cells.shape[1])
-            codes = decode(cells, flips, macro, cell, tile.weight_bits)
-            found[block.cols, block.rows] = codes.T
+            found[block.cols, block.rows] = self.placed.codes(block).T
         return found * self._scales[:, None]
 
     def effective(self) -> Floats:
@@ -183,6 +184,8 @@ class RealCrossbar:
             MccError: `crossbar-model`: no matrix does what the cells do.
         """
         check_matrix(self.target, self.fidelity, "the matrix of the cells")
+        if self.fidelity is Fidelity.EXACT:
+            return self.weights()
         found = np.zeros(self.shape)
         for block, content in self.contents():
             part = effective_weights(self.placed.tiles[block.index], self.target, content)
@@ -205,16 +208,29 @@ class RealCrossbar:
             return self.placed.region(self._arrays.stuck_map(image.core, image.macro), block)
 
         if not self.fidelity.real_cells:
-            return np.zeros((self.shape[1], self.shape[0] * self._width()), np.uint8)
+            return np.zeros((self.shape[1], self._columns()), np.uint8)
         return self._gathered(stuck, np.uint8)
+
+    @property
+    def digit_target(self) -> Target:
+        """The chip by which `digits` become weights.
+
+        At `exact` it has one way to write a whole number, and no column is flipped.
+        """
+        return whole_target(self.target) if self.fidelity is Fidelity.EXACT else self.target
 
     def digits(self) -> Iterator[tuple[Block, Digits]]:
         """Yield the weight and the variance of a read of each analog sum's cells (rows, sums).
 
-        The weights of each block are rounded as in products.
+        The weights of each block are rounded as in products; at `exact` they are the digits of the
+        whole numbers that the cells stand for.
         """
         for block, content in self.contents():
             tile = self.placed.tiles[block.index]
+            if self.fidelity is Fidelity.EXACT:
+                codes = self.placed.codes(block)
+                yield block, (whole_digits(codes, self.digit_target, tile.weight_bits), None)
+                continue
             ready = self._arrays.build(tile, self.target, content)
             weights, variances = digits_of(content, self.target)
             yield (
@@ -240,12 +256,11 @@ class RealCrossbar:
         direction = self._ready(False)
         codes, _ = direction.coding.encode(vectors)
         count = len(phases(self.target.macro, direction.coding.bits, direction.coding.signed))
-        columns = self.shape[0] * self._width()
-        found = np.zeros((len(codes), self._groups(), count, columns))
+        found = np.zeros((len(codes), self._groups(), count, self._columns()))
         for block, content in self.contents():
             tile, siemens = self.placed.tiles[block.index], self._siemens_seen(content)
-            to = slice(block.cols.start * self._width(), block.cols.stop * self._width())
-            part = _spread(codes, inputs, block.rows)
+            to = self.placed.columns(block)
+            part = spread(codes, inputs, block.rows)
             for group, phase, rows, drive in drives(tile, self.target, part, self._levels(block)):
                 found[:, self._first_group(block) + group, phase, to] = drive @ siemens[rows]
         return found
@@ -267,7 +282,7 @@ class RealCrossbar:
         sums = len(sum_values(macro, self.target.cell, self._weight_bits))
         found = np.zeros((len(codes), self._groups(), count, sums, self.shape[0]), np.int32)
         for block in self.placed.blocks:
-            part = _spread(codes, inputs, block.rows)
+            part = spread(codes, inputs, block.rows)
             for group, index, values in self._probe(block).read(part):
                 at = self._first_group(block) + group
                 found[:, at, index, :, block.cols] = values // self.step
@@ -307,7 +322,8 @@ class RealCrossbar:
     def _turn(self, block: Block, direction: Direction) -> TransposedTile:
         index = block.index
         if index not in self._turned:
-            tile, shift = self.placed.tiles[index], direction.shift or 0
+            tile = self.placed.tiles[index]
+            shift = None if self.fidelity is Fidelity.EXACT else direction.shift or 0
             self._turned[index] = TransposedTile(self._arrays, index, tile, self.target, shift)
         return self._turned[index]
 
@@ -328,8 +344,9 @@ class RealCrossbar:
         direction = self._directions[False]
         self.placed.configure(direction.shift or 0, direction.coding.signed)
 
-    def _width(self) -> int:
-        return physical_columns(self.target.macro, self.target.cell, self._weight_bits)
+    def _columns(self) -> int:
+        """Return the physical columns of all columns of blocks together."""
+        return max((self.placed.columns(it).stop for it in self.placed.blocks), default=0)
 
     def _groups(self) -> int:
         """Return the row groups of all word lines together."""
@@ -356,11 +373,9 @@ class RealCrossbar:
 
     def _gathered(self, part: Callable[[Block], NDArray[Any]], kind: Any) -> NDArray[Any]:
         """Put together what is made of each block (inputs, physical columns)."""
-        width = self._width()
-        found = np.zeros((self.shape[1], self.shape[0] * width), kind)
+        found = np.zeros((self.shape[1], self._columns()), kind)
         for block in self.placed.blocks:
-            columns = slice(block.cols.start * width, block.cols.stop * width)
-            found[block.rows, columns] = part(block)
+            found[block.rows, self.placed.columns(block)] = part(block)
         return found
 
 
@@ -368,17 +383,3 @@ def _known_shift(target: Target, coding: InputCoding) -> int | None:
     """Return the step of converters that need no calibration."""
     full = full_scale_shift(target.macro, target.cell, coding.bits, coding.signed)
     return None if full and target.macro.adc.range is RangePolicy.CALIBRATED else full
-
-
-def _within(lines: Lines, span: slice) -> tuple[Lines, Lines]:
-    """Return which of some lines lie in a span, and where in it."""
-    found = np.flatnonzero((lines >= span.start) & (lines < span.stop))
-    return found, lines[found] - span.start
-
-
-def _spread(codes: NDArray[Any], lines: Lines, span: slice) -> NDArray[Any]:
-    """Return what drives each line of a span (batch, lines of the span); 0 those left out."""
-    found, to = _within(lines, span)
-    part = np.zeros((len(codes), span.stop - span.start), codes.dtype)
-    part[:, to] = codes[:, found]
-    return part

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mcc.ir.diagnostics import error
 from mcc.ir.hardware import Feed, InputForm, Target
+from mcc.ir.hardware.encoding import has_reference
 from mcc.runtime.arrays import Fidelity
 from mcc.runtime.converters.periphery import periphery_of
 from mcc.runtime.devices.current import is_linear
@@ -32,6 +33,9 @@ def check_codes(target: Target, fidelity: Fidelity) -> None:
     """
     check_columns(target, fidelity, "codes")
     macro = target.macro
+    if has_reference(macro):
+        message = "codes: those of a reference column belong to all outputs of a tile together"
+        raise error("crossbar-model", message, "set `macro__reference='digital'`")
     signed = macro.input_form is InputForm.SIGN_MAGNITUDE
     if fidelity.real_cells and signed and macro.dac.mismatch > 0:
         message = "codes: single digits with a sign have no levels of their own to be driven at"
@@ -74,6 +78,9 @@ def check_transposed(target: Target, fidelity: Fidelity) -> None:
     if fidelity is Fidelity.WIRE:
         message = "at `wire` cells are read from their word lines only"
         raise error("crossbar-direction", message, other + "at `device`")
+    if has_reference(target.macro) and fidelity is not Fidelity.EXACT:
+        message = "a reference column is no reference for word lines"
+        raise error("crossbar-direction", message, other + "set `macro__reference='digital'`")
     linear = is_linear(target.cell.current) and _ideal_periphery(target)
     if fidelity.real_cells and not linear:
         message = "there is no law for errors of the converters and drivers at the other ends"

@@ -23,13 +23,15 @@ from numpy.typing import NDArray
 from mcc.ir.hardware import Target
 from mcc.ir.hardware.encoding import (
     digit_values,
-    largest_digit,
     physical_columns,
     row_groups,
     weight_offset,
 )
+from mcc.ir.hardware.significance import Adder, largest_digit
 from mcc.ir.program.tables import Tile
 from mcc.runtime.arrays import ArrayTile, ProgrammedArrays
+from mcc.runtime.devices import Read
+from mcc.runtime.digital import ExactTile
 from mcc.runtime.probes import without_pairs
 
 
@@ -44,7 +46,7 @@ class Turn:
     """The bit lines that are driven."""
     driven: NDArray[np.bool_]
     """Which of them are driven at all (bit lines,)."""
-    worth: int
+    worth: float
     """What one unit of a digit counts in the weight."""
     complement: bool
     """Whether the cells hold the complements of their digits."""
@@ -78,7 +80,7 @@ def turns(tile: Tile, target: Target) -> Iterator[Turn]:
             for complement in (False, True):
                 driven = stored == complement
                 if driven.any():
-                    yield Turn(part, columns, driven, int(worth), complement)
+                    yield Turn(part, columns, driven, float(worth), complement)
 
 
 @final
@@ -86,10 +88,20 @@ class TransposedTile:
     """The cells of one tile, driven by their bit lines."""
 
     def __init__(
-        self, arrays: ProgrammedArrays, index: int, tile: Tile, target: Target, shift: int
+        self, arrays: ProgrammedArrays, index: int, tile: Tile, target: Target, shift: int | None
     ) -> None:
-        """Make the cells of a tile ready; `shift` is the step of the converters that way."""
+        """Make the cells of a tile ready.
+
+        `shift` is the step of the converters that way; None where they neither clip nor round, so
+        that cells multiply as the whole numbers that they stand for.
+        """
         self._arrays, self._index, self._tile = arrays, index, tile
+        content = arrays.content(index)
+        self._exact = None
+        if shift is None:
+            assert not isinstance(content, Read), "real cells have converters"
+            self._exact = ExactTile(tile, target, content, transposed=True)
+            return
         self._digit = largest_digit(target.cell)
         self._offset = weight_offset(target.macro, tile.weight_bits)
         bits = target.cell.bits
@@ -99,7 +111,7 @@ class TransposedTile:
             tile, rows=tile.cols, cols=tile.rows, weight_bits=bits, shift=shift, flips=b""
         )
         self._ready: list[tuple[Turn, ArrayTile]] = []
-        content = arrays.content(index)
+        self._adder = Adder.of(digit_values(target.macro, target.cell, tile.weight_bits))
         for turn in turns(tile, target):
             cells = content[turn.lines, turn.columns].T
             one = replace(plain, cols=cells.shape[1])
@@ -107,6 +119,8 @@ class TransposedTile:
 
     def multiply(self, codes: NDArray[Any]) -> NDArray[np.int64]:
         """Return the sums (inputs, rows of the tile) of codes (inputs, columns of the tile)."""
+        if self._exact is not None:
+            return self._arrays.read(self._index, self._exact, codes).astype(np.int64)
         totals = np.zeros((len(codes), self._tile.rows), np.int64)
         for turn, cells in self._ready:
             driven = codes if turn.driven.all() else codes * turn.driven.astype(codes.dtype)
@@ -114,6 +128,6 @@ class TransposedTile:
             sums = self._arrays.read(self._index, cells, driven) + self._surplus * whole
             if turn.complement:
                 sums = self._digit * whole - sums
-            totals[:, turn.lines] += turn.worth * sums
-        totals -= self._offset * codes.sum(axis=1, dtype=np.int64)[:, None]
-        return totals
+            totals[:, turn.lines] += self._adder.factor(turn.worth) * sums
+        totals = self._adder.rounded(totals)
+        return totals - self._offset * codes.sum(axis=1, dtype=np.int64)[:, None]

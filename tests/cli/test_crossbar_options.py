@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import mcc
-from mcc.ir.hardware.encoding import sum_values, weight_offset
+from mcc.ir.hardware import Target
+from mcc.ir.hardware.encoding import physical_columns, sum_values, weight_offset
 from mcc.ir.hardware.phases import steps
 from tests.crossbars import IDEAL, QUIET, small_target, whole_vectors, whole_weights
 
@@ -22,6 +23,10 @@ ENCODINGS: list[dict[str, Any]] = [
         {"encoding": "differential", "subtraction": place, "differential": form}
         for place in ("before", "after")
         for form in ("one_sided", "two_sided")
+    ),
+    *(
+        {"encoding": "offset", "column_flip": False, "reference": "column", "subtraction": place}
+        for place in ("before", "after")
     ),
 ]
 REAL_CONVERTERS: dict[str, Any] = {
@@ -51,6 +56,16 @@ def layouts(draw: st.DrawFn) -> dict[str, Any]:
     return {**changes, **encoding}
 
 
+def has_codes(target: Target) -> bool:
+    """Whether the codes of single columns make the product."""
+    return not target.macro.column_flip and target.macro.reference == "digital"
+
+
+def has_transpose(a: mcc.Crossbar) -> bool:
+    """Whether word lines can be sensed."""
+    return a.target.macro.reference == "digital" or a.fidelity == "exact"
+
+
 def put_together(a: mcc.Crossbar, x: NDArray[np.float64], bits: int = 8) -> NDArray[np.float64]:
     """Return the products (batch, m) that codes of whole vectors (batch, n) make.
 
@@ -70,10 +85,46 @@ def test_ideal_cells_give_the_exact_product(layout: dict[str, Any], fidelity: st
     weights, x, y = whole_weights(7, 29), whole_vectors(3, 29), whole_vectors(3, 7)
     a = mcc.Crossbar(weights, small_target(**layout).with_values(IDEAL), fidelity)
     assert np.array_equal(x @ a.T, x @ weights.T)
-    assert np.array_equal(y @ a, y @ weights)
-    if not a.target.macro.column_flip:
+    if has_transpose(a):
+        assert np.array_equal(y @ a, y @ weights)
+    if has_codes(a.target):
         assert np.array_equal(put_together(a, x), x @ weights.T)
     np.testing.assert_allclose(np.asarray(a), weights, rtol=0, atol=1e-4)
+
+
+@st.composite
+def ratios(draw: st.DrawFn) -> dict[str, Any]:
+    """Draw a layout whose slices are worth no whole numbers."""
+    layout, tenth = draw(layouts()), draw(st.integers(1, 9)) / 10
+    overlap = layout["macro__slice_overlap"] + tenth
+    guards = draw(st.integers(1, 2))
+    return {**layout, "macro__slice_overlap": overlap, "macro__guard_slices": guards}
+
+
+@given(layout=ratios(), fidelity=st.sampled_from(["exact", "converter", "device"]))
+@settings(max_examples=25, deadline=None, phases=[Phase.generate])
+def test_slices_of_any_ratio_multiply_by_what_they_hold(
+    layout: dict[str, Any], fidelity: str
+) -> None:
+    """Both ways and as a layer; each of the tiles rounds its sums to whole numbers."""
+    torch = pytest.importorskip("torch")
+    weights, x, y = whole_weights(7, 29), whole_vectors(3, 29), whole_vectors(3, 7)
+    target = small_target(macro__cols=128, **layout).with_values(IDEAL)
+    a = mcc.Crossbar(weights, target, fidelity)
+    held = np.asarray(a)
+    across = 128 // physical_columns(target.macro, target.cell, 8)
+    rounding = 0.0 if fidelity == "exact" else 1.0 * max(2, -(-7 // (across - 1))) + 0.01
+    lowest = np.abs(sum_values(a.target.macro, a.target.cell, 8)).min()
+    columns = 2 if target.macro.reference == "column" else 1
+    missed = 1e-4 if fidelity == "exact" else columns * lowest / 2 + 1e-4
+    assert np.abs(held - weights).max() <= missed
+    exact = weights if fidelity == "exact" else held
+    assert np.abs(x @ a.T - x @ exact.T).max() <= rounding
+    if has_transpose(a):
+        assert np.abs(y @ a - y @ exact).max() <= rounding
+    assert np.array_equal(a.layer()(torch.tensor(x)).detach(), x @ a.T)
+    if has_codes(target) and fidelity != "exact":
+        assert np.abs(put_together(a, x) - x @ a.T).max() <= rounding
 
 
 @given(layout=layouts(), bits=st.integers(3, 6))
@@ -84,9 +135,10 @@ def test_ideal_cells_are_converted_like_states(layout: dict[str, Any], bits: int
     weights, x, y = whole_weights(7, 29), whole_vectors(3, 29), whole_vectors(3, 7)
     states, cells = (mcc.Crossbar(weights, target, it) for it in ("converter", "device"))
     assert np.array_equal(x @ cells.T, x @ states.T)
-    assert np.array_equal(y @ cells, y @ states)
-    assert np.array_equal(cells.codes(x.T), states.codes(x.T))
-    if not target.macro.column_flip:
+    if has_transpose(states):
+        assert np.array_equal(y @ cells, y @ states)
+    if has_codes(target):
+        assert np.array_equal(cells.codes(x.T), states.codes(x.T))
         assert np.array_equal(put_together(states, x), x @ states.T)
 
 
@@ -119,7 +171,11 @@ def test_codes_of_real_converters_and_drivers_make_the_product(
     assert not np.array_equal(other @ x.T, a @ x.T)
 
 
-@pytest.mark.parametrize("encoding", ENCODINGS[2:5], ids=["before", "two-sided", "after"])
+@pytest.mark.parametrize(
+    "encoding",
+    ENCODINGS[2:5] + ENCODINGS[6:],
+    ids=["before", "two-sided", "after", "reference before", "reference after"],
+)
 @pytest.mark.parametrize("fidelity", ["device", "wire"])
 @pytest.mark.parametrize("accumulation", ["digital", "analog"])
 def test_the_torch_layer_agrees_where_cells_are_real(
@@ -135,6 +191,35 @@ def test_the_torch_layer_agrees_where_cells_are_real(
     same = np.isclose(found, native, rtol=1e-12, atol=1e-9)
     assert (~same).mean() <= 2e-3
     assert np.abs(found - native).mean() <= 1e-4 * np.abs(native).mean()
+
+
+def test_a_reference_column_refuses_what_has_no_reference() -> None:
+    changes = {"macro__encoding": "offset", "macro__reference": "column"}
+    weights = whole_weights(7, 29)
+    a = mcc.Crossbar(weights, small_target(**changes), "device", seed=3)
+    for code, ask in (
+        ("crossbar-direction", lambda: a.T @ np.ones(7)),
+        ("crossbar-model", lambda: a.codes(np.ones(29))),
+    ):
+        with pytest.raises(mcc.MccError, match="reference column") as caught:
+            ask()
+        assert caught.value.diagnostics[0].code == code
+
+
+def test_cells_of_a_reference_column_are_seen() -> None:
+    """Each column of tiles ends in eight more columns, of the states of the offset: 128."""
+    changes = {"macro__encoding": "offset", "macro__reference": "column"}
+    weights, x = whole_weights(9, 29), whole_vectors(3, 29)
+    a = mcc.Crossbar(weights, small_target(**changes), "converter")
+    cell, seen = a.target.cell, a.conductances
+    assert seen.shape == (29, (7 + 1 + 2 + 1) * 8) == a.stuck.shape
+    for first in (7 * 8, 10 * 8):
+        assert np.array_equal(np.unique(seen[:, first : first + 7]), [cell.g_min_siemens])
+        assert np.array_equal(np.unique(seen[:, first + 7]), [cell.g_max_siemens])
+    driven = a.currents(x.T).sum(axis=1)
+    assert driven.shape[-1] == seen.shape[1]
+    np.testing.assert_allclose(driven[..., 63], driven[..., 87], rtol=1e-12)
+    np.testing.assert_allclose(np.asarray(a), weights, rtol=0, atol=1e-4)
 
 
 def test_analog_sums_carry_the_noise_of_all_phases() -> None:
