@@ -42,10 +42,6 @@ class Arrays(Protocol):
         """Begin to run samples from this number."""
         ...
 
-    def beside(self, threads: int) -> Arrays:
-        """Return the same cells for another thread, which numbers its reads by itself."""
-        ...
-
     def reprogram(self, core: int, macro: int, image: int) -> None:
         """Write an image into a macro."""
         ...
@@ -77,6 +73,11 @@ class State:
     memories: Sequence[Memory]
     observer: Observer | None = None
     first_sample: int = 0
+
+    @property
+    def bytes(self) -> int:
+        """Of all memories."""
+        return sum(memory.rows.nbytes for memory in (self.buffer, *self.memories))
 
     def select(self, rows: slice) -> None:
         """Let the memories hold these samples, as many as they were made for or fewer."""
@@ -123,14 +124,12 @@ class Actions:
 
     def _mvm(self, it: Mvm) -> Action:
         source, result = self.local(it.source), self.local(it.result)
-        state, tile = self._state, it.tile
-        return lambda counters: state.arrays.accumulate(
-            tile, source.at(counters), result.at(counters)
-        )
+        arrays, tile = self._state.arrays, it.tile
+        return lambda counters: arrays.accumulate(tile, source.at(counters), result.at(counters))
 
     def _program(self, it: ProgramMacro) -> Action:
-        state, core = self._state, self._core
-        return lambda counters: state.arrays.reprogram(core, it.macro, it.image)
+        arrays, core = self._state.arrays, self._core
+        return lambda counters: arrays.reprogram(core, it.macro, it.image)
 
     def _quantize(self, index: int, it: Quantize) -> Action:
         source, scale, result = (self.local(s) for s in (it.source, it.scale, it.result))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -138,18 +137,6 @@ class ProgrammedArrays:
                 self._writes[place] = 0
                 self.reprogram(*place, self._first[place])
                 self._young.discard(place)
-
-    def beside(self, threads: int) -> ProgrammedArrays:
-        """Return the same cells for another thread, which numbers its reads by itself.
-
-        For arrays that are not written meanwhile.
-        """
-        for tile in range(len(self._tiles)):
-            if tile not in self._ready:
-                self._prepare(tile)
-        twin = copy.copy(self)
-        twin._ready, twin._events, twin._threads = self._ready, {}, threads
-        return twin
 
     def reprogram(self, core: int, macro: int, image: int) -> None:
         """Write an image into a macro."""

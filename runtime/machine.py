@@ -77,8 +77,7 @@ class Machine:
         self._known_costs = costs
         self._next_sample = 0
         self.arrays = ProgrammedArrays(program, fidelity, seed, threads, conditions, stuck)
-        host = HostGraphs(program.host_graphs, threads)
-        self._executor = Executor(program, self.arrays, host, threads=threads)
+        self._executor = Executor(program, self.arrays, HostGraphs(program.host_graphs, threads))
 
     @cached_property
     def costs(self) -> Costs:

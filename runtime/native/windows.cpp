@@ -174,6 +174,7 @@ nb::object gather(const Array& array, std::size_t rows, int threads) {
 
 constexpr std::size_t sums_of_task = 1u << 16;
 constexpr std::size_t four = 4;  // inputs, and columns, that are turned together
+constexpr std::size_t line_inputs = 16;  // side by side, whose sums fill a line of the cache
 
 // Adds the sums of an input.
 void add_row(const std::int32_t* from, std::size_t cols, std::int32_t* to, std::int64_t stride) {
@@ -186,28 +187,37 @@ void add_row(const std::int32_t* from, std::size_t cols, std::int32_t* to, std::
   }
 }
 
-// Adds the sums of inputs that lie side by side, four of whole fours of columns.
-void add_four(const std::int32_t* from, std::size_t cols, std::int32_t* to, std::int64_t stride) {
+using Four = std::uint32_t __attribute__((vector_size(part)));
+
+// Adds four columns of four inputs that lie side by side.
+[[gnu::always_inline]] inline void add_square(const std::int32_t* from, std::size_t cols,
+                                              std::int32_t* to, std::int64_t stride) {
   Sixteen rows[four], pairs[four];
-  for (std::size_t col = 0; col < cols; col += four) {
-    for (std::size_t i = 0; i < four; ++i) std::memcpy(&rows[i], from + i * cols + col, part);
-    pairs[0] = in_turns<std::int32_t, 0>(rows[0], rows[2]);
-    pairs[1] = in_turns<std::int32_t, 1>(rows[0], rows[2]);
-    pairs[2] = in_turns<std::int32_t, 0>(rows[1], rows[3]);
-    pairs[3] = in_turns<std::int32_t, 1>(rows[1], rows[3]);
-    rows[0] = in_turns<std::int32_t, 0>(pairs[0], pairs[2]);
-    rows[1] = in_turns<std::int32_t, 1>(pairs[0], pairs[2]);
-    rows[2] = in_turns<std::int32_t, 0>(pairs[1], pairs[3]);
-    rows[3] = in_turns<std::int32_t, 1>(pairs[1], pairs[3]);
-    for (std::size_t i = 0; i < four; ++i) {
-      using Four = std::uint32_t __attribute__((vector_size(part)));
-      std::int32_t* place = to + std::int64_t(col + i) * stride;
-      Four total;
-      std::memcpy(&total, place, part);
-      total += reinterpret_cast<Four>(rows[i]);
-      std::memcpy(place, &total, part);
-    }
+  for (std::size_t i = 0; i < four; ++i) std::memcpy(&rows[i], from + i * cols, part);
+  pairs[0] = in_turns<std::int32_t, 0>(rows[0], rows[2]);
+  pairs[1] = in_turns<std::int32_t, 1>(rows[0], rows[2]);
+  pairs[2] = in_turns<std::int32_t, 0>(rows[1], rows[3]);
+  pairs[3] = in_turns<std::int32_t, 1>(rows[1], rows[3]);
+  rows[0] = in_turns<std::int32_t, 0>(pairs[0], pairs[2]);
+  rows[1] = in_turns<std::int32_t, 1>(pairs[0], pairs[2]);
+  rows[2] = in_turns<std::int32_t, 0>(pairs[1], pairs[3]);
+  rows[3] = in_turns<std::int32_t, 1>(pairs[1], pairs[3]);
+  for (std::size_t i = 0; i < four; ++i) {
+    std::int32_t* place = to + std::int64_t(i) * stride;
+    Four total;
+    std::memcpy(&total, place, part);
+    total += reinterpret_cast<Four>(rows[i]);
+    std::memcpy(place, &total, part);
   }
+}
+
+// Adds the sums of inputs that lie side by side, fours of fours of columns. The inputs come first,
+// so that a line of the cache is done at once: lines of channels often share their place in it.
+void add_block(const std::int32_t* from, std::size_t inputs, std::size_t cols, std::int32_t* to,
+               std::int64_t stride) {
+  for (std::size_t col = 0; col < cols; col += four)
+    for (std::size_t input = 0; input < inputs; input += four)
+      add_square(from + input * cols + col, cols, to + std::int64_t(col) * stride + input, stride);
 }
 
 using Totals = nb::ndarray<std::int32_t, nb::device::cpu>;
@@ -228,10 +238,16 @@ void add_sums(const Totals& totals, const Products& products, int threads) {
   run_tasks(tasks, std::min<std::size_t>(threads, tasks), [&](std::size_t task, std::size_t) {
     const std::size_t end = std::min((task + 1) * share, inputs.size());
     for (std::size_t input = task * share; input < end;) {
-      const bool turns = cols % four == 0 && input + four <= end && side_by_side(inputs, input, four);
-      (turns ? add_four : add_row)(products.data() + input * cols, cols,
-                                   totals.data() + inputs[input], stride);
-      input += turns ? four : 1;
+      std::size_t together = cols % four == 0 ? line_inputs : 0;
+      while (together && !(input + together <= end && side_by_side(inputs, input, together)))
+        together -= four;
+      std::int32_t* to = totals.data() + inputs[input];
+      const std::int32_t* from = products.data() + input * cols;
+      if (together)
+        add_block(from, together, cols, to, stride);
+      else
+        add_row(from, cols, to, stride);
+      input += together ? together : 1;
     }
   });
 }
