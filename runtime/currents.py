@@ -67,7 +67,7 @@ class TermCurrents:
         self._weights = [
             rounded(it, bits - self._drives.bits, _largest(it)) for it in terms.weights
         ]
-        found = [] if terms.variances is None else terms.variances
+        found = list[NDArray[np.floating]](() if terms.variances is None else terms.variances)
         self.noisy = any(it.any() for it in found)
         self._variances = [
             rounded(it, bits - self._drives.square_bits, _largest(it)) for it in found

@@ -18,10 +18,10 @@ from mcc.runtime.read_noise import DriveNoise
 
 Matrix = NDArray[np.float64]
 
-WHOLE_BITS = 8
-"""Bits of the largest drive where drives are whole digits; its square has twice as many."""
+DIGIT_BITS = 8
+"""Bits of the largest drive where digits drive as they are; its square has twice as many."""
 REAL_BITS = 22
-"""Bits of the largest drive (and of its square) where drives are no whole digits."""
+"""Bits of the largest drive (and of its square) where drives are no digits."""
 LARGEST_NORMAL = 6.0
 """No normal number of the generator is larger: sqrt(2 * ln(2**24)) is 5.8."""
 
@@ -65,9 +65,15 @@ class DriveTable:
         return self.drives.shape[2] // 2
 
     @property
-    def whole(self) -> bool:
-        """Whether all drives are whole digits."""
-        return self.noise == 0 and np.array_equal(self.drives, np.rint(self.drives))
+    def exact(self) -> bool:
+        """Whether digits drive as they are."""
+        digits = np.arange(-self.zero, self.zero + 1, dtype=np.float64)
+        return self.noise == 0 and np.array_equal(self.drives, digits[None, None])
+
+    def largest(self, normal: float) -> Matrix:
+        """Return what no drive of a term exceeds (terms,), with noise of up to such a number."""
+        drives, slopes = (np.abs(it).max(axis=(1, 2)) for it in (self.drives, self.slopes))
+        return drives + normal * self.noise * slopes
 
     def at(self, values: Matrix, digits: NDArray[np.int16], rows: slice) -> Matrix:
         """Look up one term of a table (rows or 1, digits) for digits (inputs, rows)."""
@@ -79,9 +85,7 @@ class DriveTable:
 def level_table(tile: Tile, target: Target, periphery: Periphery) -> DriveTable:
     """Return the drives of cells whose currents are in proportion to the digits."""
     signed = _signed_levels(tile, target, periphery)[None]
-    digits = np.arange(signed.shape[2]) - signed.shape[2] // 2
-    slopes = np.broadcast_to((digits != 0).astype(np.float64), signed.shape)
-    return DriveTable(signed, slopes, periphery.drive_noise)
+    return DriveTable(signed, np.sign(np.abs(signed)), periphery.drive_noise)
 
 
 def voltage_table(tile: Tile, target: Target, periphery: Periphery) -> DriveTable:
@@ -125,11 +129,10 @@ class Drives:
 
     def __init__(self, table: DriveTable) -> None:
         """Take what the drivers do."""
-        self._table, self._whole = table, table.whole
-        self.bits = WHOLE_BITS if self._whole else REAL_BITS
-        self.square_bits = 2 * WHOLE_BITS if self._whole else REAL_BITS
-        largest, steepest = (np.abs(it).max(axis=(1, 2)) for it in (table.drives, table.slopes))
-        self._largest = largest + LARGEST_NORMAL * table.noise * steepest
+        self._table, self._exact = table, table.exact
+        self.bits = DIGIT_BITS if self._exact else REAL_BITS
+        self.square_bits = 2 * DIGIT_BITS if self._exact else REAL_BITS
+        self._largest = table.largest(LARGEST_NORMAL)
 
     def of(self, driven: Driven) -> tuple[list[Matrix], list[Matrix]]:
         """Return the drives (inputs, rows) of each term, and the products of each pair of terms.
@@ -145,7 +148,7 @@ class Drives:
                 drives[term] += drive
             for square, (one, other) in zip(squares, pairs(terms), strict=True):
                 square += found[one] * found[other]
-        if self._whole:
+        if self._exact:
             return drives, squares
         charges = sum(abs(driven.step.charge(phase)) for phase in driven.step.phases)
         most = charges * self._largest
