@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mcc.ir.hardware import Feed
 from mcc.ir.hardware.encoding import decode, physical_columns, row_groups
-from mcc.runtime.analog import AnalogTile, as_resistors
-from mcc.runtime.arrays import Content, Fidelity, ProgrammedArrays
+from mcc.runtime.analog import AnalogTile
+from mcc.runtime.arrays import Fidelity, ProgrammedArrays
 from mcc.runtime.converters.periphery import IDEAL
 from mcc.runtime.currents import Terms
 from mcc.runtime.devices import Read
@@ -19,9 +18,7 @@ from mcc.runtime.drives import level_table
 from mcc.runtime.level_currents import level_terms, resistive
 from mcc.runtime.operands import Floats
 from mcc.runtime.placement import Block, Placed
-from mcc.runtime.probes import digits_of, effective_weights, read_of
-from mcc.runtime.wires.currents import GatedCurrents
-from mcc.runtime.wires.trimmed import Trimmed
+from mcc.runtime.probes import at_full_drive, digits_of, effective_weights, read_of
 
 
 def written_codes(placed: Placed, shape: tuple[int, int]) -> Floats:
@@ -45,8 +42,9 @@ def mean_codes(placed: Placed, arrays: ProgrammedArrays, shape: tuple[int, int])
     """
     found = np.zeros(shape)
     for block in placed.blocks:
-        content = _at_full_drive(placed, arrays, block)
-        codes = effective_weights(placed.tiles[block.index], placed.target, content)
+        tile, content = placed.tiles[block.index], arrays.seen(block.index)
+        cells = at_full_drive(content, tile, placed.target, arrays.fidelity)
+        codes = effective_weights(tile, placed.target, cells)
         found[block.cols, block.rows] = codes.T
     return found
 
@@ -57,7 +55,8 @@ def terms_of(placed: Placed, arrays: ProgrammedArrays, block: Block) -> Terms:
     periphery = arrays.periphery(tile, target) if isinstance(content, Read) else IDEAL
     if isinstance(content, Read) and arrays.fidelity is Fidelity.DEVICE and not resistive(target):
         return level_terms(tile, target, content, periphery)
-    weights, variances = digits_of(_at_full_drive(placed, arrays, block), target)
+    cells = at_full_drive(content, tile, target, arrays.fidelity)
+    weights, variances = digits_of(cells, target)
     ready = arrays.build(tile, target, content)
     if isinstance(ready, AnalogTile):
         weights = ready.held(weights)
@@ -97,16 +96,3 @@ def _gathered(
         columns = slice(block.cols.start * width, block.cols.stop * width)
         found[block.rows, columns] = part(block)
     return found
-
-
-def _at_full_drive(placed: Placed, arrays: ProgrammedArrays, block: Block) -> Content:
-    """Return the cells of a block as converters see them at the highest digit."""
-    tile, target, content = placed.tiles[block.index], placed.target, arrays.seen(block.index)
-    if not isinstance(content, Read):
-        return content
-    if arrays.fidelity is Fidelity.DEVICE:
-        return as_resistors(content, target)
-    if target.wires.feed is Feed.SOURCE_LINE:
-        shares = GatedCurrents(tile, target, content).shares()
-        return Read(Trimmed(target).conductances(shares), None)
-    return content

@@ -9,7 +9,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from mcc.ir.hardware import Accumulation, Cell, Differential, Encoding, Subtraction, Target
+from mcc.ir.hardware import Accumulation, Cell, Differential, Encoding, Feed, Subtraction, Target
 from mcc.ir.hardware.encoding import (
     largest_digit,
     paired,
@@ -19,11 +19,13 @@ from mcc.ir.hardware.encoding import (
 )
 from mcc.ir.hardware.phases import steps
 from mcc.ir.program.tables import Tile
-from mcc.runtime.analog import digits_and_variances
-from mcc.runtime.arrays import ArrayTile, Content, ProgrammedArrays
+from mcc.runtime.analog import AnalogTile, as_resistors, digits_and_variances
+from mcc.runtime.arrays import ArrayTile, Content, Fidelity, ProgrammedArrays
 from mcc.runtime.converters.periphery import Periphery
 from mcc.runtime.devices import Read, target_siemens
 from mcc.runtime.reads import WIDEST_INPUT
+from mcc.runtime.wires.currents import GatedCurrents
+from mcc.runtime.wires.trimmed import Trimmed
 
 Digits = tuple[NDArray[np.float32], NDArray[np.float32] | None]
 """Weights of the cells of analog sums in digits (rows, sums), and variances of a read if noisy."""
@@ -32,6 +34,18 @@ Digits = tuple[NDArray[np.float32], NDArray[np.float32] | None]
 def read_of(content: Content, cell: Cell) -> Read:
     """Return what reads find in cells, whether given as such or by their states."""
     return content if isinstance(content, Read) else Read(target_siemens(content, cell), None)
+
+
+def at_full_drive(content: Content, tile: Tile, target: Target, fidelity: Fidelity) -> Content:
+    """Return the resistors that the cells of a tile are to converters at the highest digit."""
+    if not isinstance(content, Read):
+        return content
+    if fidelity is Fidelity.DEVICE:
+        return as_resistors(content, target)
+    if target.wires.feed is Feed.SOURCE_LINE:
+        shares = GatedCurrents(tile, target, content).shares()
+        return Read(Trimmed(target).conductances(shares), None)
+    return content
 
 
 def digits_of(content: Content, target: Target) -> Digits:
@@ -100,9 +114,19 @@ class ProbedTile:
         )
         self._surplus = weight_offset(plain.macro, one.weight_bits)
         self._ready: list[ArrayTile] = []
+        whole = arrays.build(tile, target, content, periphery)
         for rows in groups_of(tile, target):
             group = replace(one, row=tile.row + rows.start, rows=rows.stop - rows.start)
-            self._ready.append(arrays.build(group, plain, content[rows], periphery))
+            if isinstance(whole, AnalogTile):
+                around = periphery or arrays.periphery(tile, target)
+                cells = at_full_drive(content, tile, target, arrays.fidelity)
+                weights, variances = digits_of(cells, target)
+                # The group alone could be held in finer steps than in products.
+                spread = None if variances is None else variances[rows]
+                held = whole.held(weights)[rows]
+                self._ready.append(AnalogTile(group, plain, held, spread, around))
+            else:
+                self._ready.append(arrays.build(group, plain, content[rows], periphery))
 
     def read(self, codes: NDArray[Any]) -> Iterator[tuple[int, int, NDArray[np.int32]]]:
         """Yield row group, conversion, and what its codes are worth (inputs, sums, cols).
