@@ -98,15 +98,16 @@ class CrossbarLayer(nn.Module):
         crossbar, direction = self._crossbar, self._crossbar.direction(False)
         version = (device, crossbar.changes)
         if self._written is None or self._written.version != version:
+            ends = crossbar.converter_range(False)
+            law = Law(crossbar.target, direction.coding, direction.shift or 0, ends)
+            cells = tuple(cells_of(crossbar, law, *it, device) for it in crossbar.terms())
             noise = self._written.generator if self._written else None
             if noise is None or noise.device != device:
                 noise = torch.Generator(device).manual_seed(crossbar.seed)
-            ends = crossbar.converter_range(False)
-            law = Law(crossbar.target, direction.coding, direction.shift or 0, ends)
             self._written = Written(
                 version,
                 law,
-                tuple(cells_of(crossbar, law, *it, device) for it in crossbar.terms()),
+                cells,
                 as_tensor(crossbar.scales, device, wide(device)),
                 as_tensor(crossbar.effective(), device),
                 noise,

@@ -1,10 +1,10 @@
 """The product of programmed cells in torch operations, on any device.
 
 It follows the native kernels: steps, row groups, drivers, converters, and read noise drawn once for
-each analog sum with the variance that its cells have together. Sums are float32 here, float64 where
-whole ones would not fit, and fixed point there: where one lies within their rounding of the edge
-between two codes, the code may be the neighbour. Noise comes from a generator of torch, so that it
-agrees in distribution only.
+each analog sum with the variance that its cells have together. Analog sums are float32 here, which
+holds whole ones, as targets keep them below 2**24; and fixed point there: where one lies within
+their rounding of the edge between two codes, the code may be the neighbour. What codes add up to is
+whole and exact. Noise comes from a generator of torch, so that it agrees in distribution only.
 
 Never more than one step of one row group of one tile is in memory, for as many vectors at a time as
 make a million sums, or as the tile has rows.

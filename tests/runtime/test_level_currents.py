@@ -21,24 +21,9 @@ from mcc.runtime.devices import Read
 from mcc.runtime.devices.current import currents, slopes_by_volt
 from mcc.runtime.general import GeneralTile
 from mcc.runtime.wires.trimmed import read_alone
-from tests.runtime.test_arrays import programmed, random_codes, random_weights
+from tests.programmed_arrays import MILO, SINH, programmed, random_codes, random_weights
 from tests.runtime.test_general import PLACE, READS, layer_of
 
-MILO: dict[str, Any] = {
-    "cell.g_min_siemens": 50e-6,
-    "cell.g_max_siemens": 225e-6,
-    "cell.current.square_0_ampere_per_volt2": 0.007063,
-    "cell.current.square_1_ampere_per_volt2": 0.005711,
-    "cell.current.square_2_ampere_per_volt2": 0.001541,
-    "cell.current.square_3_ampere_per_volt2": 0.0001388,
-    "cell.current.cube_0_ampere_per_volt3": 0.0012968,
-    "cell.current.cube_1_ampere_per_volt3": 0.00067919,
-    "cell.current.cube_2_ampere_per_volt3": 0.00008871,
-    "cell.current.low_siemens": 62.5e-6,
-    "cell.current.high_siemens": 110e-6,
-}
-"""The law of `milo2021.yaml`."""
-SINH: dict[str, Any] = {"cell.current.sinh_per_volt": 6.0}
 LAWS = [MILO, SINH, {**MILO, **SINH}]
 
 
