@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -77,16 +76,11 @@ def test_currents_follow_the_levels_of_the_drivers() -> None:
     assert np.abs(from_currents(exact, x) - from_currents(a, x)).max() > rounding
 
 
-@pytest.mark.parametrize(
-    ("ask", "code"),
-    [(lambda a: a.T.age(1.0), "crossbar-view"), (lambda a: a.age(-1.0), "conditions")],
-)
-def test_ages_that_there_are_not(ask: Callable[[mcc.Crossbar], Any], code: str) -> None:
-    with pytest.raises(mcc.MccError) as caught:
-        ask(crossbar())
-    (found,) = caught.value.diagnostics
-    assert found.code == code
-    assert found.help
+def test_ages_that_there_are_not() -> None:
+    with pytest.raises(mcc.MccError, match="crossbar-view"):
+        crossbar().T.age(1.0)
+    with pytest.raises(mcc.MccError, match="conditions"):
+        crossbar().age(-1.0)
 
 
 @pytest.mark.parametrize("law", [{}, {"cell.current.sinh_per_volt": 1.0}])
