@@ -115,15 +115,15 @@ class ProbedTile:
         self._surplus = weight_offset(plain.macro, one.weight_bits)
         self._ready: list[ArrayTile] = []
         whole = arrays.build(tile, target, content, periphery)
+        cells = at_full_drive(content, tile, target, arrays.fidelity)
+        weights, variances = digits_of(cells, target)
         for rows in groups_of(tile, target):
             group = replace(one, row=tile.row + rows.start, rows=rows.stop - rows.start)
             if isinstance(whole, AnalogTile):
-                around = periphery or arrays.periphery(tile, target)
-                cells = at_full_drive(content, tile, target, arrays.fidelity)
-                weights, variances = digits_of(cells, target)
-                # The group alone could be held in finer steps than in products.
-                spread = None if variances is None else variances[rows]
+                # A group alone could be held in finer steps than in products.
                 held = whole.held(weights)[rows]
+                spread = None if variances is None else variances[rows]
+                around = periphery or arrays.periphery(tile, target)
                 self._ready.append(AnalogTile(group, plain, held, spread, around))
             else:
                 self._ready.append(arrays.build(group, plain, content[rows], periphery))

@@ -135,7 +135,7 @@ def real_crossbar(name: str, fidelity: str, **changes: Any) -> mcc.Crossbar:
 @pytest.mark.parametrize("name", REAL)
 @pytest.mark.parametrize("fidelity", ["device", "wire"])
 def test_codes_make_the_products_of_both_directions(name: str, fidelity: str) -> None:
-    a, x, y = real_crossbar(name, fidelity), whole_vectors(9, 29), whole_vectors(9, 7)
+    a, x, y = real_crossbar(name, fidelity), whole_vectors(30, 29), whole_vectors(30, 7)
     assert np.array_equal(from_codes(a, x), (a @ x.T).T)
     assert np.array_equal(from_turned_codes(a, y), y @ a)
     other = {field: value for field, value in BETTER.items() if field in REAL[name]}
