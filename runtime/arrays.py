@@ -119,8 +119,11 @@ class ProgrammedArrays:
         self._first: dict[tuple[int, int], int] = {}
         self._ready: dict[int, ArrayTile] = {}
         self._keep = keep
-        self._solved: dict[tuple[int, int, bool], tuple[tuple[Any, ...], dict[int, Content]]] = {}
-        """What was solved last of each macro, driven by word or bit lines, and of which cells."""
+        self._solved: dict[tuple[int, int], tuple[tuple[Any, ...], dict[int, Content]]] = {}
+        """What was solved last of each macro, and of which cells driven from which side.
+
+        Both sides together would be as large as four tables of conductances.
+        """
         self._events: dict[tuple[int, int], int] = {}
         self._first_sample = 0
         self._tiles_of: dict[int, list[int]] = {}
@@ -282,12 +285,12 @@ class ProgrammedArrays:
             return {it: self._part(content, self._tiles[it]) for it in self._tiles_of[image]}
         turned = turned and not is_symmetric(self._target)
         place = (self._images[image].core, self._images[image].macro)
-        version = (image, self._writes[place], self._conditions, place in self._young)
-        found = self._solved.get((*place, turned))
+        version = (image, turned, self._writes[place], self._conditions, place in self._young)
+        found = self._solved.get(place)
         if found is None or found[0] != version:
             found = version, self._wired(image, turned)
             if self._keep:
-                self._solved[*place, turned] = found
+                self._solved[place] = found
         return found[1]
 
     def _wired(self, image: int, turned: bool) -> dict[int, Content]:

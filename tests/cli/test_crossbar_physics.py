@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -87,7 +88,7 @@ def test_ages_that_there_are_not() -> None:
 def test_lines_are_solved_once_for_all_who_look(
     law: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of two macros; word and bit lines apart, for switches carry less from the bit lines."""
+    """Of two macros, from the word lines and from the bit lines, where switches carry less."""
     solved: list[int] = []
 
     def counted(*args: Any, **options: Any) -> WiredCells:
@@ -97,30 +98,31 @@ def test_lines_are_solved_once_for_all_who_look(
     monkeypatch.setattr("mcc.runtime.arrays.WiredCells", counted)
     a, x, y = crossbar(**DRIFT, **law), whole_vectors(3, 29), whole_vectors(3, 7)
 
-    def look() -> tuple[NDArray[np.float64], int]:
-        matrix = np.asarray(a)
-        _ = a @ x.T, y @ a, a.codes(x.T), a.currents(x.T), a.T.codes(y.T), a.T.currents(y.T)
-        _ = a.layer()(torch.tensor(x)), np.asarray(a.T), a[:3] @ x.T, a.clipping(x.T)
-        a.calibrate(x.T)
-        _ = a.reset() @ x.T, np.asarray(a)
-        count = len(solved)
-        solved.clear()
-        return matrix, count
+    def forward() -> NDArray[np.float64]:
+        _ = a @ x.T, a.codes(x.T), a.currents(x.T), a.layer()(torch.tensor(x)), a.clipping(x.T)
+        _ = a.calibrate(x.T) @ x.T, a[:3].reset() @ x.T, np.asarray(a.T)
+        return np.asarray(a)
 
-    young, count = look()
-    assert count == 4
-    for change in (
-        lambda: a.age(1e4),
-        lambda: a.age(1e5),
-        a.program,
-        lambda: a.program(-whole_weights(7, 29)),
-    ):
+    def backward() -> NDArray[np.float64]:
+        _ = y @ a, a.T.codes(y.T), a.T.currents(y.T), a[:, 2:9].T @ y.T, np.asarray(a)
+        return np.asarray(y @ a.reset())
+
+    def counted_twice(look: Callable[[], NDArray[np.float64]]) -> NDArray[np.float64]:
+        first = look()
+        assert len(solved) == 2
+        assert np.array_equal(look(), first)
+        assert len(solved) == 2
+        solved.clear()
+        return first
+
+    young = counted_twice(forward), counted_twice(backward)
+    for change in (lambda: a.age(1e4), lambda: a.age(1e5), a.program):
         change()
-        old, count = look()
-        assert count == 4
-        assert not np.array_equal(old, young)
-    assert np.array_equal(look()[0], old)
-    assert look()[1] == 0
+        old = counted_twice(forward), counted_twice(backward)
+        assert not np.array_equal(old[0], young[0])
+        assert not np.array_equal(old[1], young[1])
+    a.program(-whole_weights(7, 29))
+    assert np.abs(counted_twice(forward) + young[0]).max() < np.abs(young[0]).max()
 
 
 @pytest.mark.parametrize("fidelity", ["device", "wire"])
