@@ -22,6 +22,7 @@ from mcc.runtime.steps import best_shift, best_transposed_shift
 from mcc.runtime.transposed import (
     Drive,
     TransposedTile,
+    Turn,
     TurnedCells,
     reads,
     transposed_target,
@@ -177,7 +178,7 @@ class FromBitLines:
         self.shift = known_shift(self.target, coding)
         self._placed, self._arrays, self._weight_bits = placed, arrays, weight_bits
         self._turned: dict[int, TransposedTile] = {}
-        self._probed: dict[int, list[tuple[TurnedCells, ProbedTile]]] = {}
+        self._probed: dict[int, list[tuple[Turn, ProbedTile]]] = {}
 
     @property
     def sums(self) -> int:
@@ -214,12 +215,15 @@ class FromBitLines:
         index = block.index
         if index not in self._probed:
             self._probed[index] = [
-                (it, ProbedTile(self._arrays, index, it.tile, self.target, it.cells, it.periphery))
+                (
+                    it.turn,
+                    ProbedTile(self._arrays, index, it.tile, self.target, it.cells, it.periphery),
+                )
                 for it in self._turns(block)
             ]
-        for cells, probe in self._probed[index]:
-            for group, step, values in probe.read(cells.driven(codes)):
-                yield self._part(block, cells, group, step, values)
+        for turn, probe in self._probed[index]:
+            for group, step, values in probe.read(turn.of(codes)):
+                yield self._part(block, turn, group, step, values)
 
     def currents(self, block: Block, codes: NDArray[Any]) -> Iterator[Part]:
         """Yield mean currents of word lines in amperes, out of the array."""
@@ -228,8 +232,8 @@ class FromBitLines:
             lines = LineCurrents(
                 it.tile, self.target, fidelity, it.cells, it.periphery, turned=True
             )
-            for group, phase, amperes in lines.of(it.driven(codes)):
-                yield self._part(block, it, group, phase, amperes[:, None])
+            for group, phase, amperes in lines.of(it.turn.of(codes)):
+                yield self._part(block, it.turn, group, phase, amperes[:, None])
 
     def change(self) -> None:
         """Forget the tiles that were read."""
@@ -247,11 +251,9 @@ class FromBitLines:
     def _drive(self) -> Drive:
         return Drive(self.coding.signed, self.shift or 0)
 
-    def _part(
-        self, block: Block, cells: TurnedCells, group: int, phase: int, values: NDArray[Any]
-    ) -> Part:
-        first, turn = block.rows.start, cells.turn
-        lines = slice(first + turn.lines.start, first + turn.lines.start + cells.cells.shape[1])
+    def _part(self, block: Block, turn: Turn, group: int, phase: int, values: NDArray[Any]) -> Part:
+        first = block.rows.start + turn.lines.start
+        lines = slice(first, first + values.shape[-1])
         return Part(group, phase, slice(turn.read, turn.read + 1), lines, values)
 
 

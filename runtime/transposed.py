@@ -59,6 +59,10 @@ class Turn:
     complement: bool
     """Whether the cells hold the complements of their digits."""
 
+    def of(self, codes: NDArray[Any]) -> NDArray[Any]:
+        """Return the codes (inputs, columns of weights), 0 for those that are not driven."""
+        return codes * self.driven.astype(codes.dtype)
+
 
 def transposed_target(target: Target) -> Target:
     """Return the macro as it is when bit lines drive and word lines are sensed."""
@@ -120,10 +124,6 @@ class TurnedCells:
     """Bit lines by word lines."""
     periphery: Periphery
 
-    def driven(self, codes: NDArray[Any]) -> NDArray[Any]:
-        """Return the codes (inputs, columns of weights) of those that are driven."""
-        return codes * self.turn.driven.astype(codes.dtype)
-
 
 def turned_cells(
     arrays: ProgrammedArrays, index: int, tile: Tile, target: Target, drive: Drive
@@ -161,15 +161,15 @@ class TransposedTile:
         self._offset = weight_offset(target.macro, tile.weight_bits)
         turned = transposed_target(target)
         self._surplus = weight_offset(turned.macro, target.cell.bits)
-        self._ready: list[tuple[TurnedCells, ArrayTile]] = []
+        self._ready: list[tuple[Turn, ArrayTile]] = []
         for it in turned_cells(arrays, index, tile, target, drive):
-            self._ready.append((it, arrays.build(it.tile, turned, it.cells, it.periphery)))
+            self._ready.append((it.turn, arrays.build(it.tile, turned, it.cells, it.periphery)))
 
     def multiply(self, codes: NDArray[Any]) -> NDArray[np.int64]:
         """Return the sums (inputs, rows of the tile) of codes (inputs, columns of the tile)."""
         totals = np.zeros((len(codes), self._tile.rows), np.int64)
-        for cells, ready in self._ready:
-            turn, driven = cells.turn, cells.driven(codes)
+        for turn, ready in self._ready:
+            driven = turn.of(codes)
             whole = driven.sum(axis=1, dtype=np.int64)[:, None]
             sums = self._arrays.read(self._index, ready, driven) + self._surplus * whole
             if turn.complement:
