@@ -99,7 +99,7 @@ class CrossbarLayer(nn.Module):
         version = (device, crossbar.changes)
         if self._written is None or self._written.version != version:
             ends = crossbar.converter_range(False)
-            law = Law(crossbar.target, direction.coding, direction.shift or 0, ends)
+            law = Law(crossbar.digit_target, direction.coding, direction.shift or 0, ends)
             cells = tuple(cells_of(crossbar, law, *it, device) for it in crossbar.terms())
             noise = self._written.generator if self._written else None
             if noise is None or noise.device != device:

@@ -10,8 +10,9 @@ import numpy as np
 
 from mcc.cli.crossbar_operands import as_operand, check_length, float_type, like, real_parts
 from mcc.ir.tensors import Array
-from mcc.runtime.crossbar import Lines, RealCrossbar
+from mcc.runtime.crossbar import RealCrossbar
 from mcc.runtime.operands import Floats
+from mcc.runtime.placement import Lines
 
 
 @final

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from mcc.cli.crossbar_torch import Cells, Converters, Drivers, Law
-from mcc.ir.hardware.encoding import row_groups, sum_values
+from mcc.ir.hardware.encoding import row_groups, subtracts_reference, sum_values
+from mcc.ir.hardware.significance import Adder
 from mcc.ir.tensors import Array
 from mcc.runtime.converters.periphery import Periphery
 from mcc.runtime.crossbar import RealCrossbar
@@ -31,13 +32,18 @@ def cells_of(
     device: torch.device,
 ) -> Cells:
     """Return the cells of one block on a device."""
-    tile, target = crossbar.placed.tiles[block.index], crossbar.target
-    sums = terms.weights.shape[2]
-    flips = tile.flipped(row_groups(target.macro, tile.rows), sums)
+    tile, macro = crossbar.placed.tiles[block.index], law.target.macro
+    values = sum_values(macro, law.target.cell, tile.weight_bits)
+    adder, sums = Adder.of(values), terms.weights.shape[2]
+    if subtracts_reference(macro):
+        sums -= len(values)
+    flips = np.zeros((0, 0), np.bool_)
+    if macro.column_flip:
+        flips = tile.flipped(row_groups(macro, tile.rows), sums)
     converters = None
     if law.ends is not None and periphery.bank is not None:
         reach = _largest_level(terms, law, periphery.conversion_noise)
-        bank, own = periphery.bank.within(reach, converter_of(tile, target, sums))
+        bank, own = periphery.bank.within(reach, converter_of(tile, law.target, sums))
         edges = as_tensor(bank.breakpoints, device)
         codes = as_tensor(bank.codes, device, torch.int32)
         converters = Converters(edges, codes, int((own == 0).sum()))
@@ -46,12 +52,14 @@ def cells_of(
         block.rows,
         block.cols,
         as_tensor(terms.weights, device),
+        sums,
         None if terms.variances is None else as_tensor(terms.variances, device),
         _drivers(terms.table, device),
         periphery.conversion_noise * 2.0**law.shift if law.ends else 0.0,
         converters,
         as_tensor(flips, device, torch.bool) if flips.any() else None,
-        as_tensor(sum_values(target.macro, target.cell, tile.weight_bits), device, torch.int32),
+        as_tensor(adder.factors, device, torch.int64),
+        adder,
     )
 
 
@@ -88,4 +96,6 @@ def _largest_level(terms: Terms, law: Law, conversion_noise: float) -> float:
         both = [drives[one] * drives[other] for one, other in pairs(len(drives))]
         variance = float(most @ both)
     reach = float(np.max(groups, initial=0)) + LARGEST_NORMAL * math.sqrt(variance)
+    if subtracts_reference(law.target.macro):
+        reach *= 2
     return reach / 2**law.shift + LARGEST_NORMAL * conversion_noise + 1

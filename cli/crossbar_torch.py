@@ -18,8 +18,9 @@ from typing import final
 import torch
 
 from mcc.ir.hardware import Target
-from mcc.ir.hardware.encoding import largest_digit, weight_offset
+from mcc.ir.hardware.encoding import digital_offset, has_reference, subtracts_reference
 from mcc.ir.hardware.phases import Phase, Step, steps
+from mcc.ir.hardware.significance import Adder, largest_digit
 from mcc.ir.program.tables import Tile
 from mcc.runtime.drives import pairs
 from mcc.runtime.operands import InputCoding
@@ -81,6 +82,8 @@ class Cells:
     outputs: slice
     weights: torch.Tensor
     """Of the analog sums' cells, in units of one digit (terms, rows, sums)."""
+    converted: int
+    """Sums that are converted: all but those of a reference column that is subtracted before."""
     variances: torch.Tensor | None
     """Variances of a read, for each of the `pairs` of terms (pairs, rows, sums)."""
     drivers: Drivers | None
@@ -91,8 +94,10 @@ class Cells:
     """None where codes change halfway between steps."""
     flips: torch.Tensor | None
     """Which sums are of complements (row groups, sums)."""
-    values: torch.Tensor
-    """What one unit of each sum of a weight is worth (sums of a weight,), int32."""
+    factors: torch.Tensor
+    """By what the codes of each sum of a weight are multiplied (sums of a weight,), int64."""
+    adder: Adder
+    """That puts them together."""
 
     @property
     def sums(self) -> int:
@@ -125,23 +130,34 @@ def tile_sums(
 
 
 def _chunk(cells: Cells, law: Law, codes: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    lines = law.target.macro.active_rows
-    totals = codes.new_zeros(len(codes), cells.sums)
-    for group, first in enumerate(range(0, cells.tile.rows, lines)):
-        rows = slice(first, min(first + lines, cells.tile.rows))
+    macro, count = law.target.macro, len(cells.factors)
+    before = subtracts_reference(macro)
+    totals = codes.new_zeros(len(codes), cells.converted)
+    for group, first in enumerate(range(0, cells.tile.rows, macro.active_rows)):
+        rows = slice(first, min(first + macro.active_rows, cells.tile.rows))
         for step in law.steps:
             digits = [_digits(phase, codes[:, rows]) for phase in step.phases]
             charges = [step.charge(phase) for phase in step.phases]
-            values = _convert(_read(cells, rows, digits, charges, generator), cells, law)
+            sums = _read(cells, rows, digits, charges, generator)
+            values = _convert(_against_reference(sums, count) if before else sums, cells, law)
             if cells.flips is not None:
                 driven = torch.stack([c * it for c, it in zip(charges, digits, strict=True)])
                 whole = driven.sum(dim=(0, 2))[:, None]
                 full = largest_digit(law.target.cell) * whole
                 values = torch.where(cells.flips[group], full - values, values)
             totals += step.worth * values
-    sums = (totals.view(len(codes), cells.tile.cols, -1) * cells.values).sum(dim=2)
-    offset = weight_offset(law.target.macro, cells.tile.weight_bits)
+    products = totals.view(len(codes), -1, count) * cells.factors
+    sums = cells.adder.rounded(products.sum(dim=2))
+    if has_reference(macro) and not before:
+        sums = _against_reference(sums, 1)
+    offset = digital_offset(macro, cells.tile.weight_bits)
     return (sums - offset * codes.sum(dim=1, keepdim=True)).to(torch.int32)
+
+
+def _against_reference(values: torch.Tensor, sums: int) -> torch.Tensor:
+    """Subtract the reference column, as `against_reference` does."""
+    parts = values.view(len(values), -1, sums)
+    return (parts[:, :-1] - parts[:, -1:]).reshape(len(values), -1)
 
 
 def _digits(phase: Phase, codes: torch.Tensor) -> torch.Tensor:
@@ -168,7 +184,8 @@ def _read(
     sums = _products(drives, cells.weights[:, rows])
     if cells.variances is None and cells.conversion_noise == 0:
         return sums
-    variances = torch.full_like(sums, cells.conversion_noise**2)
+    variances = torch.zeros_like(sums)
+    variances[:, : cells.converted] = cells.conversion_noise**2
     if cells.variances is not None:
         squares = [
             torch.stack([it[one] * it[other] for it in phases]).sum(dim=0)

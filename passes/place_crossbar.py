@@ -15,7 +15,7 @@ import numpy as np
 import onnx_ir as ir
 
 from mcc.ir.hardware import Target
-from mcc.ir.hardware.encoding import physical_columns
+from mcc.ir.hardware.encoding import most_columns, physical_columns, tile_columns
 from mcc.ir.network.operators import Conv, IntegerConv, IntegerLinear, Linear
 from mcc.ir.network.placement import Placement, Unit
 from mcc.ir.network.values import constant_of, dtype_of, is_constant, shape_of
@@ -129,7 +129,7 @@ def weight_fits_macro(node: ir.Node, demand: Demand) -> str | None:
     if demand.target is None:
         return None
     macro, cell = demand.target.macro, demand.target.cell
-    columns = physical_columns(macro, cell, demand.weight_bits)
+    columns = tile_columns(macro, cell, demand.weight_bits, cols=1)
     return None if columns <= macro.cols else f"{columns} of {macro.cols} columns"
 
 
@@ -196,7 +196,8 @@ def fill(extent: Extent, demand: Demand) -> tuple[float, int]:
     assert demand.target is not None
     macro, cell = demand.target.macro, demand.target.cell
     columns = physical_columns(macro, cell, demand.weight_bits)
-    macros = tile_count(extent, macro.rows, max(macro.cols // columns, 1))
+    across = max(most_columns(macro, cell, demand.weight_bits), 1)
+    macros = tile_count(extent, macro.rows, across)
     cells = macros * macro.rows * macro.cols
     return 100.0 * extent.weights * columns / cells, macros
 

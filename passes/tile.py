@@ -11,7 +11,7 @@ import onnx_ir as ir
 
 from mcc.ir.diagnostics import error
 from mcc.ir.hardware import RangePolicy, Target
-from mcc.ir.hardware.encoding import physical_columns
+from mcc.ir.hardware.encoding import most_columns
 from mcc.ir.network import (
     Contract,
     Destination,
@@ -94,6 +94,6 @@ def tiling_for(node: ir.Node, target: Target) -> Tiling:
     def occupied(rows: Block, cols: Block) -> bool:
         return bool(matrix_block(view, rows, cols).any())
 
-    columns = physical_columns(target.macro, target.cell, view.weight_bits)
-    grid = cut(extent_of(node), target.macro.rows, target.macro.cols // columns, occupied)
+    columns = most_columns(target.macro, target.cell, view.weight_bits)
+    grid = cut(extent_of(node), target.macro.rows, columns, occupied)
     return Tiling(row_blocks=grid.row_blocks, col_blocks=grid.col_blocks, live=grid.live)

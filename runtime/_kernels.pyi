@@ -122,6 +122,58 @@ def gather_codes(
         threads: Threads to copy with.
     """
 
+def add_sums(totals: NDArray[np.int32], products: NDArray[np.int32], *, threads: int = 1) -> None:
+    """Add products (inputs, cols) to totals (..., cols), modulo 2**32.
+
+    Args:
+        totals: With any strides; the axes before the last one are the inputs. No two elements may
+            share their place.
+        products: Without gaps.
+        threads: Threads to add with.
+    """
+
+def quantize(
+    source: NDArray[np.float32],
+    scale: NDArray[np.float32],
+    *,
+    zero: float,
+    low: float,
+    high: float,
+    result: NDArray[np.uint8] | NDArray[np.int8],
+    level: str | None = None,
+) -> None:
+    """Write `clip(round_half_even(source / scale) + zero, low, high)` to `result`; 0 for a NaN.
+
+    Each step is rounded to float32. Operands have the shape of the result and any strides; the
+    result may be the source, but share nothing else with it.
+    """
+
+def dequantize(
+    sums: NDArray[np.int32],
+    scale: NDArray[np.float32],
+    bias: NDArray[np.float32] | None,
+    *,
+    result: NDArray[np.float32],
+    level: str | None = None,
+) -> None:
+    """Write `float32(sums) * scale`, then `+ bias` where there is one, each rounded, to `result`.
+
+    Operands as in `quantize`.
+    """
+
+def clip(
+    source: NDArray[np.float32],
+    *,
+    low: float,
+    high: float,
+    result: NDArray[np.float32],
+    level: str | None = None,
+) -> None:
+    """Write `low` for what is below it and `high` for what is above, else the number itself.
+
+    Operands as in `quantize`.
+    """
+
 def levels() -> tuple[str, ...]:
     """Return the levels that this processor has, the best first."""
 

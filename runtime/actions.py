@@ -27,7 +27,7 @@ from mcc.ir.program.instructions import (
     Unary,
 )
 from mcc.runtime import vector
-from mcc.runtime.memory import Memory, Window
+from mcc.runtime.memory import Memory, Window, apart
 from mcc.runtime.observation import Integers, Observation, Observer
 
 Counters = Sequence[int]
@@ -46,8 +46,8 @@ class Arrays(Protocol):
         """Write an image into a macro."""
         ...
 
-    def multiply(self, tile: int, codes: NDArray[Any]) -> NDArray[np.int32]:
-        """Return the sums `(inputs, cols)` of codes `(batch, *positions, *rows)`."""
+    def accumulate(self, tile: int, codes: NDArray[Any], totals: NDArray[np.int32]) -> None:
+        """Add the sums of codes `(batch, *positions, *rows)` to `(batch, *positions, cols)`."""
         ...
 
 
@@ -73,6 +73,11 @@ class State:
     memories: Sequence[Memory]
     observer: Observer | None = None
     first_sample: int = 0
+
+    @property
+    def bytes(self) -> int:
+        """Of all memories."""
+        return sum(memory.rows.nbytes for memory in (self.buffer, *self.memories))
 
     def select(self, rows: slice) -> None:
         """Let the memories hold these samples, as many as they were made for or fewer."""
@@ -120,12 +125,7 @@ class Actions:
     def _mvm(self, it: Mvm) -> Action:
         source, result = self.local(it.source), self.local(it.result)
         arrays, tile = self._state.arrays, it.tile
-
-        def act(counters: Counters) -> None:
-            sums = result.at(counters)
-            sums += arrays.multiply(tile, source.at(counters)).reshape(sums.shape)
-
-        return act
+        return lambda counters: arrays.accumulate(tile, source.at(counters), result.at(counters))
 
     def _program(self, it: ProgramMacro) -> Action:
         arrays, core = self._state.arrays, self._core
@@ -133,12 +133,12 @@ class Actions:
 
     def _quantize(self, index: int, it: Quantize) -> Action:
         source, scale, result = (self.local(s) for s in (it.source, it.scale, it.result))
-        dtype = it.result.dtype.numpy
+        limits = (it.zero, it.low, it.high)
 
         def act(counters: Counters) -> None:
+            codes = result.at(counters)
             reals, steps = source.at(counters), scale.at(counters)
-            codes = vector.quantize(reals, steps, it.zero, it.low, it.high, dtype)
-            result.at(counters)[...] = codes
+            vector.quantize(apart(reals, codes), apart(steps, codes), limits, codes)
             self._observe(index, counters, Integers.CODES, codes)
 
         return act
@@ -148,10 +148,11 @@ class Actions:
         bias = self.local(it.bias) if it.bias is not None else None
 
         def act(counters: Counters) -> None:
-            sums = source.at(counters)
+            sums, reals = source.at(counters), result.at(counters)
             self._observe(index, counters, Integers.SUMS, sums)
-            offset = bias.at(counters) if bias is not None else None
-            result.at(counters)[...] = vector.dequantize(sums, scale.at(counters), offset)
+            offset = apart(bias.at(counters), reals) if bias is not None else None
+            steps = apart(scale.at(counters), reals)
+            vector.dequantize(apart(sums, reals), steps, offset, reals)
 
         return act
 
@@ -165,11 +166,12 @@ class Actions:
         source = self.local(it.source)
 
         def act(counters: Counters) -> None:
-            operand = source.at(counters)
+            target = result.at(counters)
+            operand = apart(source.at(counters), target)
             if isinstance(it, Unary):
-                result.at(counters)[...] = vector.unary(it.operation, operand, it.a, it.b)
+                vector.unary(it.operation, operand, it.a, it.b, target)
             else:
-                result.at(counters)[...] = vector.reduce(it.operation, operand, it.reduce_dims)
+                target[...] = vector.reduce(it.operation, operand, it.reduce_dims)
 
         return act
 

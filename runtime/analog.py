@@ -5,8 +5,8 @@ noise of a sum of such reads is a Gaussian too; it is drawn once per sum with th
 follows, `sum((sigma * drive)**2)`.
 
 Pairs of columns subtract their currents before conversion. Where columns are converted one by one,
-in the offset encoding or because codes are subtracted, each is read against a reference column of
-cells at `g_min_siemens`, taken as ideal (trimmed once per chip).
+in the offset encoding or because codes are subtracted, the current of as many cells at
+`g_min_siemens` is taken off each, as an ideal source does (trimmed once per chip).
 
 Kernels hold digits and variances as 16-bit whole numbers, so that sums are exact and the same on
 every processor. A digit is rounded to `2**-fraction`, the finest power of two for which no sum
@@ -29,7 +29,12 @@ from numpy.typing import NDArray
 
 from mcc.ir.hardware import Accumulation, Target
 from mcc.ir.hardware.conversion import code_range
-from mcc.ir.hardware.encoding import paired, row_groups
+from mcc.ir.hardware.encoding import (
+    against_reference,
+    paired,
+    row_groups,
+    subtracts_reference,
+)
 from mcc.ir.program.tables import Tile
 from mcc.runtime import _kernels
 from mcc.runtime.converters.periphery import Periphery
@@ -75,9 +80,13 @@ def effective_tile(
 def _tile(
     tile: Tile, target: Target, sums: SumsOfCells, periphery: Periphery, threads: int
 ) -> AnalogTile | GeneralTile:
-    weights, variances = sums.weights, sums.variances
-    summed = target.macro.accumulation is Accumulation.ANALOG and variances is not None
-    if periphery.exact_drives and not summed:
+    weights, variances, macro = sums.weights, sums.variances, target.macro
+    noisy = variances is not None
+    # Noise of reads that phases, or the columns of a tile, have in common: the kernel has no law.
+    together = macro.accumulation is Accumulation.ANALOG or subtracts_reference(macro)
+    if periphery.exact_drives and not (together and noisy):
+        if subtracts_reference(macro):
+            weights = against_reference(weights, Sums(tile, target).count)
         return AnalogTile(tile, target, weights, variances, periphery, threads)
     spread = None if variances is None else variances[None]
     terms = Terms(level_table(tile, target, periphery), weights[None], spread)
@@ -133,7 +142,14 @@ class AnalogTile:
         )
 
     def held(self, weights: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the weights of analog sums' cells (rows, sums) as the kernel rounds them."""
+        """Return the weights of analog sums' cells (rows, sums) as the kernel rounds them.
+
+        Where the currents of a reference column are subtracted, its weights are then 0 and the
+        others what remains.
+        """
+        if subtracts_reference(self._macro):
+            count = self._sums.count
+            weights = np.pad(against_reference(weights, count), ((0, 0), (0, count)))
         scale = np.float32(2.0**self._packed.fraction)
         return np.divide(np.rint(weights * scale), scale, dtype=np.float32)
 

@@ -123,12 +123,12 @@ READ_VARIANCE = READ_CHOICES * sum(number**2 for number in READ_TABLE) / 16
 def read_normals(
     *, seed: int, place: int, event: int, sample: int, first: int, count: int
 ) -> NDArray[np.int64]:
-    """Return the normal numbers of read noise, variance `READ_VARIANCE`, (count, phase, column).
+    """Return the normal numbers of read noise, variance `READ_VARIANCE`, (count, read, half).
 
     Five bits choose one of 32 numbers whose moments up to the seventh are those of a normal law; a
     half word of Philox 4x32-7 (Salmon et al., Parallel random numbers: as easy as 1, 2, 3, 2011)
-    gives three, and the four words of a counter are mixed by a Hadamard matrix. Half words are the
-    even and the odd column of a pair.
+    gives three, and the four words of a counter are mixed by a Hadamard matrix. Half words are
+    those of the two halves of a unit of sums.
     """
     words = philox(counters(place, event, sample, first, count), seed, rounds=7)
     halves = np.stack([words & U32(0xFFFF), words >> U32(16)], axis=-1)
@@ -205,34 +205,34 @@ class Noise:
     positions: int = 1
 
     def draw(
-        self, inputs: int, cols: int, slices: int, reading: tuple[int, int, int]
+        self, inputs: int, sums: int, slices: int, reading: tuple[int, int, int]
     ) -> NDArray[np.int64]:
-        """Return the noise (inputs, cols * slices) of one phase of one of the groups.
+        """Return the noise (inputs, sums) of one phase of one of the groups.
 
-        Columns are numbered in blocks of 32, slice after slice in each block.
+        The reads of a sample are numbered group by group, in each the phases of one position after
+        another; sums come in units of up to 32, whole columns of weights.
 
         Args:
             inputs: How many inputs.
-            cols: Columns of weights.
+            sums: Columns of weights, times their slices.
             slices: Digits of a weight.
-            reading: Groups, group and phase.
+            reading: Group, phase and how many phases there are.
         """
-        groups, group, phase = reading
-        units = -(-cols // 32) * slices
-        col, part = np.divmod(np.arange(cols * slices), slices)
-        column = (col // 32 * slices + part) * 32 + col % 32
-        numbers = np.empty((inputs, cols * slices), np.int64)
+        group, phase, phases = reading
+        unit, place = np.divmod(np.arange(sums), 32 // slices * slices)
+        units = int(unit[-1]) + 1
+        numbers = np.empty((inputs, sums), np.int64)
         for item in range(inputs):
-            number = ((item % self.positions) * groups + group) * 2 + phase // 4
+            read = (group * self.positions + item % self.positions) * phases + phase
             drawn = read_normals(
                 seed=self.seed,
                 place=self.place,
                 event=self.event,
                 sample=self.sample + item // self.positions,
-                first=number * units * 16,
+                first=read // 4 * units * 16,
                 count=units * 16,
             )
-            numbers[item] = drawn[:, phase % 4].reshape(-1)[column]
+            numbers[item] = drawn[unit * 16 + place % 16, read % 4, place // 16]
         return numbers
 
 
@@ -289,8 +289,8 @@ def analog_product(
         for index, (worth, drive) in enumerate(driven):
             levels = (drive @ cells.weights[part]).astype(F32) * step
             if spread > 0 or noise_variance > 0:
-                reading = (len(parts), group, index)
-                drawn = noise.draw(len(codes), columns // slices, slices, reading)
+                reading = (group, index, len(driven))
+                drawn = noise.draw(len(codes), columns, slices, reading)
                 variance = np.full(levels.shape, extra)
                 if cells.variances is not None:
                     variance += (drive**2 @ cells.variances[part]).astype(F32) * spread

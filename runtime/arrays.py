@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mcc.ir.diagnostics import error
 from mcc.ir.hardware import Feed, Target
-from mcc.ir.hardware.encoding import physical_columns
+from mcc.ir.hardware.encoding import tile_columns
 from mcc.ir.program.tables import Image, Tile
 from mcc.runtime import _kernels
 from mcc.runtime.analog import AnalogTile, analog_tile, effective_tile
@@ -183,6 +183,14 @@ class ProgrammedArrays:
         sums = self._ready[tile].multiply(flat, self._reads(tile, math.prod(leading[1:])))
         return sums.reshape(*leading, sums.shape[-1])
 
+    def accumulate(self, tile: int, codes: NDArray[Any], totals: NDArray[np.int32]) -> None:
+        """Add the sums of input codes on one tile to totals (samples, ..., cols)."""
+        sums = self.multiply(tile, codes)
+        if any(stride % totals.itemsize for stride in totals.strides):
+            totals += sums.reshape(totals.shape)
+        else:
+            _kernels.add_sums(totals, sums.reshape(-1, sums.shape[-1]), threads=self._threads)
+
     def rewind(self) -> None:
         """Number reads from 0 again; cells stay as they were written last."""
         self._events.clear()
@@ -339,8 +347,8 @@ class ProgrammedArrays:
         return content[tile.row : tile.row + tile.rows, self._columns(tile)]
 
     def _columns(self, tile: Tile) -> slice:
-        width = physical_columns(self._target.macro, self._target.cell, tile.weight_bits)
-        return slice(tile.col, tile.col + tile.cols * width)
+        macro, cell = self._target.macro, self._target.cell
+        return slice(tile.col, tile.col + tile_columns(macro, cell, tile.weight_bits, tile.cols))
 
 
 def _leading(shape: tuple[int, ...], rows: int) -> tuple[int, ...]:

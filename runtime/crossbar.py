@@ -11,20 +11,18 @@ from numpy.typing import NDArray
 from mcc.ir.diagnostics import error
 from mcc.ir.hardware import RangePolicy, Target
 from mcc.ir.hardware.conversion import code_range
-from mcc.ir.hardware.encoding import physical_columns, row_groups
+from mcc.ir.hardware.encoding import row_groups
 from mcc.ir.hardware.phases import phases, steps
 from mcc.runtime.arrays import Fidelity, ProgrammedArrays
 from mcc.runtime.converters.periphery import IDEAL, Periphery
 from mcc.runtime.crossbar_cells import conductances, mean_codes, stuck, terms_of, written_codes
-from mcc.runtime.crossbar_limits import check_transposed
+from mcc.runtime.crossbar_limits import check_codes, check_transposed
 from mcc.runtime.currents import Terms
 from mcc.runtime.devices import NOW, Conditions
 from mcc.runtime.directions import Direction, FromBitLines, FromWordLines
 from mcc.runtime.operands import Floats, InputCoding, encode_weights
-from mcc.runtime.placement import Block, place
-
-Lines = NDArray[np.intp]
-"""Numbers of the inputs or outputs that take part."""
+from mcc.runtime.placement import Block, Lines, place, spread, within
+from mcc.runtime.probes import whole_target
 
 
 @final
@@ -96,9 +94,9 @@ class RealCrossbar:
         codes, scales = self._encode(vectors, driven, transposed)
         totals = np.zeros((len(codes), len(sensed)), np.int64)
         for block in self.placed.blocks:
-            to, kept = _within(sensed, direction.sensed(block))
-            if to.size and _within(driven, direction.driven(block))[0].size:
-                part = _spread(codes, driven, direction.driven(block))
+            to, kept = within(sensed, direction.sensed(block))
+            if to.size and within(driven, direction.driven(block))[0].size:
+                part = spread(codes, driven, direction.driven(block))
                 totals[:, to] += direction.multiply(block, part)[:, kept]
         products = totals * scales
         return products if transposed else products * self.scales[sensed]
@@ -139,7 +137,7 @@ class RealCrossbar:
         direction.coding = coding
         if self.target.macro.adc.range is RangePolicy.CALIBRATED:
             size = self.shape[0] if transposed else self.shape[1]
-            codes = _spread(coding.encode(vectors)[0], driven, slice(0, size))
+            codes = spread(coding.encode(vectors)[0], driven, slice(0, size))
             direction.shift = direction.best_shift(codes)
         self._configure()
         self._arrays.refresh()
@@ -160,11 +158,19 @@ class RealCrossbar:
 
     def conductances(self) -> Floats:
         """Return the conductances of the cells in siemens (inputs, physical columns)."""
-        return conductances(self.placed, self._arrays, self.shape[1], self.shape[0] * self._width())
+        return conductances(self.placed, self._arrays, self.shape[1], self._columns())
 
     def stuck(self) -> NDArray[np.uint8]:
         """Return which cells are stuck or worn out: 0 free, 1 low, 2 high, shaped as they are."""
-        return stuck(self.placed, self._arrays, self.shape[1], self.shape[0] * self._width())
+        return stuck(self.placed, self._arrays, self.shape[1], self._columns())
+
+    @property
+    def digit_target(self) -> Target:
+        """The chip by which `terms` become weights.
+
+        At `exact` it has one way to write a whole number, and no column is flipped.
+        """
+        return whole_target(self.target) if self.fidelity is Fidelity.EXACT else self.target
 
     def terms(self) -> Iterator[tuple[Block, Terms, Periphery]]:
         """Yield each block: its analog sums as products, and what surrounds them."""
@@ -188,12 +194,12 @@ class RealCrossbar:
         codes, _ = self._encode(vectors, driven, transposed)
         macro, coding = direction.target.macro, direction.coding
         count = len(phases(macro, coding.bits, coding.signed))
-        lines = self.shape[1] if transposed else self.shape[0] * self._width()
+        lines = self.shape[1] if transposed else self._columns()
         shape = (len(codes), self._groups(direction), count, direction.reads, lines)
         found = np.zeros(shape)
         for block in self.placed.blocks:
             first = self._first_group(block, direction)
-            for it in direction.currents(block, _spread(codes, driven, direction.driven(block))):
+            for it in direction.currents(block, spread(codes, driven, direction.driven(block))):
                 found[:, first + it.group, it.phase, it.sums, it.lines] = it.values
         return found if transposed else found[:, :, :, 0]
 
@@ -205,9 +211,11 @@ class RealCrossbar:
             outputs), transposed (..., turns of a weight, inputs); whole sums at `exact`.
 
         Raises:
-            MccError: `crossbar-direction`, `crossbar-range`.
+            MccError: `crossbar-direction`, `crossbar-model`, `crossbar-range`.
         """
         direction = self.direction(transposed)
+        if not transposed:
+            check_codes(self.target)
         codes, _ = self._encode(vectors, driven, transposed)
         macro, coding = direction.target.macro, direction.coding
         count = len(steps(macro, coding.bits, coding.signed))
@@ -216,7 +224,7 @@ class RealCrossbar:
         found, step = np.zeros(shape, np.int32), self.step(transposed)
         for block in self.placed.blocks:
             first = self._first_group(block, direction)
-            for it in direction.codes(block, _spread(codes, driven, direction.driven(block))):
+            for it in direction.codes(block, spread(codes, driven, direction.driven(block))):
                 found[:, first + it.group, it.phase, it.sums, it.lines] = it.values // step
         return found
 
@@ -264,8 +272,9 @@ class RealCrossbar:
         direction = self._directions[False]
         self.placed.configure(direction.shift or 0, direction.coding.signed)
 
-    def _width(self) -> int:
-        return physical_columns(self.target.macro, self.target.cell, self._weight_bits)
+    def _columns(self) -> int:
+        """Return the physical columns of all columns of blocks together."""
+        return max((self.placed.columns(it).stop for it in self.placed.blocks), default=0)
 
     def _groups(self, direction: Direction) -> int:
         """Return the groups of all driven lines together."""
@@ -280,17 +289,3 @@ class RealCrossbar:
         macro, start = direction.target.macro, direction.driven(block).start
         size = direction.driven(self.placed.blocks[0]).stop
         return start // size * row_groups(macro, size)
-
-
-def _within(lines: Lines, span: slice) -> tuple[Lines, Lines]:
-    """Return which of some lines lie in a span, and where in it."""
-    found = np.flatnonzero((lines >= span.start) & (lines < span.stop))
-    return found, lines[found] - span.start
-
-
-def _spread(codes: NDArray[Any], lines: Lines, span: slice) -> NDArray[Any]:
-    """Return what drives each line of a span (batch, lines of the span); 0 those left out."""
-    found, to = _within(lines, span)
-    part = np.zeros((len(codes), span.stop - span.start), codes.dtype)
-    part[:, to] = codes[:, found]
-    return part

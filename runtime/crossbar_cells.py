@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mcc.ir.hardware.encoding import decode, physical_columns, row_groups
 from mcc.runtime.analog import AnalogTile
 from mcc.runtime.arrays import Fidelity, ProgrammedArrays
 from mcc.runtime.converters.periphery import IDEAL
@@ -18,18 +17,21 @@ from mcc.runtime.drives import level_table
 from mcc.runtime.level_currents import level_terms, resistive
 from mcc.runtime.operands import Floats
 from mcc.runtime.placement import Block, Placed
-from mcc.runtime.probes import at_full_drive, digits_of, effective_weights, read_of
+from mcc.runtime.probes import (
+    at_full_drive,
+    digits_of,
+    effective_weights,
+    read_of,
+    whole_digits,
+    whole_target,
+)
 
 
 def written_codes(placed: Placed, shape: tuple[int, int]) -> Floats:
     """Return the codes of the weights (outputs, inputs) for which the cells were written."""
-    macro, cell = placed.target.macro, placed.target.cell
     found = np.zeros(shape)
     for block in placed.blocks:
-        tile, image = placed.tiles[block.index], placed.images[block.index]
-        cells = placed.region(image.cells, block)
-        flips = tile.flipped(row_groups(macro, tile.rows), cells.shape[1])
-        found[block.cols, block.rows] = decode(cells, flips, macro, cell, tile.weight_bits).T
+        found[block.cols, block.rows] = placed.codes(block).T
     return found
 
 
@@ -38,8 +40,11 @@ def mean_codes(placed: Placed, arrays: ProgrammedArrays, shape: tuple[int, int])
 
     That is between ideal drivers and converters, and where products are no matrix at full drive:
     of cells with a law of current, what they carry for the highest digit; of cells whose inputs
-    open switches, what they carry while all rows of their group are open.
+    open switches, what they carry while all rows of their group are open. At `exact` it is the
+    whole numbers that the cells stand for.
     """
+    if arrays.fidelity is Fidelity.EXACT:
+        return written_codes(placed, shape)
     found = np.zeros(shape)
     for block in placed.blocks:
         tile, content = placed.tiles[block.index], arrays.seen(block.index)
@@ -50,8 +55,16 @@ def mean_codes(placed: Placed, arrays: ProgrammedArrays, shape: tuple[int, int])
 
 
 def terms_of(placed: Placed, arrays: ProgrammedArrays, block: Block) -> Terms:
-    """Return the analog sums of a block as products, its weights rounded as in the kernels."""
-    tile, target, content = placed.tiles[block.index], placed.target, arrays.seen(block.index)
+    """Return the analog sums of a block as products, its weights rounded as in the kernels.
+
+    At `exact` they are those of `whole_target`, of the whole numbers that the cells stand for.
+    """
+    tile, target = placed.tiles[block.index], placed.target
+    if arrays.fidelity is Fidelity.EXACT:
+        whole = whole_target(target)
+        weights = whole_digits(placed.codes(block), whole, tile.weight_bits)
+        return Terms(level_table(tile, whole, IDEAL), weights[None], None)
+    content = arrays.seen(block.index)
     periphery = arrays.periphery(tile, target) if isinstance(content, Read) else IDEAL
     if isinstance(content, Read) and arrays.fidelity is Fidelity.DEVICE and not resistive(target):
         return level_terms(tile, target, content, periphery)
@@ -64,18 +77,18 @@ def terms_of(placed: Placed, arrays: ProgrammedArrays, block: Block) -> Terms:
     return Terms(level_table(tile, target, periphery), weights[None], spread)
 
 
-def conductances(placed: Placed, arrays: ProgrammedArrays, rows: int, width: int) -> Floats:
+def conductances(placed: Placed, arrays: ProgrammedArrays, rows: int, columns: int) -> Floats:
     """Return the conductances of the cells in siemens (inputs, physical columns)."""
 
     def siemens(block: Block) -> Floats:
         return read_of(arrays.content(block.index), placed.target.cell).siemens
 
-    return _gathered(placed, siemens, np.zeros((rows, width)))
+    return _gathered(placed, siemens, np.zeros((rows, columns)))
 
 
-def stuck(placed: Placed, arrays: ProgrammedArrays, rows: int, width: int) -> NDArray[np.uint8]:
+def stuck(placed: Placed, arrays: ProgrammedArrays, rows: int, columns: int) -> NDArray[np.uint8]:
     """Return which cells (inputs, physical columns) are stuck or worn out."""
-    found = np.zeros((rows, width), np.uint8)
+    found = np.zeros((rows, columns), np.uint8)
     if not arrays.fidelity.real_cells:
         return found
 
@@ -91,8 +104,5 @@ def _gathered(
 ) -> NDArray[Any]:
     """Put together what is made of each block (inputs, physical columns)."""
     for block in placed.blocks:
-        tile = placed.tiles[block.index]
-        width = physical_columns(placed.target.macro, placed.target.cell, tile.weight_bits)
-        columns = slice(block.cols.start * width, block.cols.stop * width)
-        found[block.rows, columns] = part(block)
+        found[block.rows, placed.columns(block)] = part(block)
     return found

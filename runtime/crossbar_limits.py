@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from mcc.ir.diagnostics import error
 from mcc.ir.hardware import Feed, Target
+from mcc.ir.hardware.encoding import has_reference
 from mcc.runtime.arrays import Fidelity
 
 
 def gated(target: Target, fidelity: Fidelity) -> bool:
     """Whether inputs open cells, so that what a cell carries depends on which others are open."""
     return fidelity is Fidelity.WIRE and target.wires.feed is Feed.SOURCE_LINE
+
+
+def check_codes(target: Target) -> None:
+    """Refuse codes that are not those of single outputs.
+
+    Raises:
+        MccError: `crossbar-model`.
+    """
+    if has_reference(target.macro):
+        message = "codes: those of a reference column belong to all outputs of a tile together"
+        raise error("crossbar-model", message, "set `macro__reference='digital'`")
 
 
 def check_torch(target: Target, fidelity: Fidelity) -> None:
@@ -30,9 +42,10 @@ def check_transposed(target: Target, fidelity: Fidelity) -> None:
     Raises:
         MccError: `crossbar-direction`.
     """
+    other = "multiply with a crossbar of the transposed matrix, or "
     if gated(target, fidelity):
         message = "the word lines are the gates of switches, and carry no current to be sensed"
-        help = (
-            "multiply with a crossbar of the transposed matrix, or with `wires__feed='word_line'`"
-        )
-        raise error("crossbar-direction", message, help)
+        raise error("crossbar-direction", message, other + "with `wires__feed='word_line'`")
+    if has_reference(target.macro) and fidelity is not Fidelity.EXACT:
+        message = "a reference column is no reference for word lines"
+        raise error("crossbar-direction", message, other + "set `macro__reference='digital'`")

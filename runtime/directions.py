@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mcc.ir.hardware import RangePolicy, Target
 from mcc.ir.hardware.conversion import full_scale_shift
-from mcc.ir.hardware.encoding import physical_columns, sum_values
+from mcc.ir.hardware.encoding import sum_values
 from mcc.runtime.amperes import LineCurrents
 from mcc.runtime.arrays import ProgrammedArrays
 from mcc.runtime.converters.periphery import IDEAL
@@ -149,8 +149,7 @@ class FromWordLines:
         if isinstance(content, Read):
             periphery = self._arrays.periphery(tile, self.target)
         lines = LineCurrents(tile, self.target, self._arrays.fidelity, content, periphery)
-        width = physical_columns(self.target.macro, self.target.cell, self._weight_bits)
-        columns = slice(block.cols.start * width, block.cols.stop * width)
+        columns = self._placed.columns(block)
         for group, phase, amperes in lines.of(codes):
             yield Part(group, phase, slice(1), columns, amperes[:, None])
 

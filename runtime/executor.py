@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
@@ -20,6 +21,8 @@ MEMORY_LIMIT = 1 << 30
 
 NEAR_BYTES = 1 << 24
 """Bytes that stay near the processor: a chunk takes no more, but for few samples."""
+KEPT_BYTES = 1 << 26
+"""Memories that an executor keeps from one run to the next take no more."""
 FEW_SAMPLES = 32
 """Samples over which the cost of interpreting an instruction is spread well enough."""
 
@@ -45,6 +48,11 @@ class Executor:
         self._arrays = arrays
         self._host = host
         self._limit = memory_limit
+        self._kept: Prepared | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what is made anew, and cannot be copied."""
+        return {**self.__dict__, "_kept": None}
 
     def chunk(self, samples: int) -> int:
         """Return how many samples are worked on at once."""
@@ -79,34 +87,42 @@ class Executor:
         """
         samples = _samples(self._program, feeds)
         chunk = self.chunk(samples)
-        state = self._state(chunk, fill)
-        state.observer = observer
-        turns = Turns(state, order)
+        plain = fill == 0 and order is None
+        ready = (self._taken(chunk) if plain else None) or self._prepared(chunk, fill, order)
+        ready.state.observer = observer
         outputs = {
             region.name: np.empty((samples, *region.shape), region.dtype.numpy)
             for region in self._program.outputs
         }
         for first in range(0, samples, chunk):
             rows = slice(first, min(first + chunk, samples))
-            state.select(rows)
+            ready.state.select(rows)
             self._arrays.start(first_sample + first)
-            for part in self._chunk(turns, state, feeds, outputs, rows):
+            for part in self._chunk(ready, feeds, outputs, rows):
                 if progress is not None:
                     progress((first + part * (rows.stop - first)) / samples)
+        if plain and ready.state.bytes <= KEPT_BYTES:
+            self._kept = ready
         return outputs
 
+    def _taken(self, batch: int) -> Prepared | None:
+        """Return what an earlier run left, which nobody else gets; None where it does not fit."""
+        kept, self._kept = self._kept, None
+        return kept if kept is not None and kept.batch == batch else None
+
     def _chunk(
-        self, turns: Turns, state: State, feeds: Tensors, outputs: Tensors, rows: slice
+        self, ready: Prepared, feeds: Tensors, outputs: Tensors, rows: slice
     ) -> Iterator[float]:
         """Run some of the samples; yield the fraction of them that is done."""
+        state = ready.state
         for region in self._program.inputs:
             tensor(state.buffer, region)[...] = feeds[region.name][rows]
         with np.errstate(all="ignore"):
-            yield from turns.run()
+            yield from ready.turns.run()
         for region in self._program.outputs:
             outputs[region.name][rows] = tensor(state.buffer, region)
 
-    def _state(self, batch: int, fill: int) -> State:
+    def _prepared(self, batch: int, fill: int, order: int | None) -> Prepared:
         program = self._program
         buffer = Memory("global buffer", program.buffer_bytes, batch)
         memories = [
@@ -118,7 +134,18 @@ class Executor:
                 memory.rows[:] = fill
         for constant in program.constants:
             tensor(buffer, constant.region)[...] = constant.array
-        return State(program, self._arrays, self._host, buffer, memories)
+        state = State(program, self._arrays, self._host, buffer, memories)
+        return Prepared(batch, state, Turns(state, order))
+
+
+@final
+@dataclass(frozen=True)
+class Prepared:
+    """The memories of a chunk of samples, and the cores that work on them."""
+
+    batch: int
+    state: State
+    turns: Turns
 
 
 def bytes_per_sample(program: Program) -> int:

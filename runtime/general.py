@@ -1,7 +1,8 @@
 """One tile in real cells between real drivers and converters, where the kernel cannot go.
 
 Slower than the kernel, and the same where both can go, but for the rounding of cells and levels:
-here sums are exact and levels are float64.
+here sums are exact and levels are float64. The current of a reference column and its noise are
+subtracted from all sums alike.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from numpy.typing import NDArray
 
 from mcc.ir.hardware import Target
 from mcc.ir.hardware.conversion import code_range
-from mcc.ir.hardware.encoding import largest_digit, row_groups
+from mcc.ir.hardware.encoding import against_reference, row_groups, subtracts_reference
 from mcc.ir.hardware.phases import steps
+from mcc.ir.hardware.significance import largest_digit
 from mcc.ir.program.tables import Tile
 from mcc.runtime.converters.periphery import Periphery
 from mcc.runtime.currents import Currents
@@ -41,16 +43,22 @@ class GeneralTile:
         self._low, self._high = code_range(macro)
         self._groups = row_groups(macro, tile.rows)
         self._lines = min(macro.active_rows, tile.rows)
-        self._flips = tile.flipped(self._groups, currents.sums)
         self._largest_digit = largest_digit(target.cell)
         self._sums = Sums(tile, target)
-        self._converter_of = converter_of(tile, target, currents.sums)
-        self._conversion_variance = (periphery.conversion_noise * 2.0**tile.shift) ** 2
+        self._conversion_variance = np.full(
+            currents.sums, (periphery.conversion_noise * 2.0**tile.shift) ** 2
+        )
+        self._converted_sums = currents.sums
+        if subtracts_reference(macro):
+            self._converted_sums -= self._sums.count
+            self._conversion_variance[self._converted_sums :] = 0
+        self._flips = tile.flipped(self._groups, self._converted_sums)
+        self._converter_of = converter_of(tile, target, self._converted_sums)
         self._steps = steps(macro, tile.input_bits, tile.input_signed)
 
     def multiply(self, codes: NDArray[Any], reads: Reads) -> NDArray[np.int32]:
         """Return the sums (inputs, cols) of codes (inputs, rows)."""
-        found = np.empty((len(codes), self._tile.cols), np.int32)
+        found = np.empty((len(codes), self._converted_sums // self._sums.count), np.int32)
         widest = max(self._currents.sums, self._lines)
         block = max(1, BLOCK_NUMBERS // (PHASES * self._groups * widest))
         for first in range(0, len(codes), block):
@@ -62,16 +70,19 @@ class GeneralTile:
     def _totals(self, codes: NDArray[Any], inputs: Inputs) -> NDArray[np.int64]:
         """Return the converted sums (inputs, sums) of all groups and steps, put together."""
         reading, driving = self._read_noise(inputs), self._drive_noise(inputs)
-        total = np.zeros((len(codes), self._currents.sums), np.int64)
+        total = np.zeros((len(codes), self._converted_sums), np.int64)
         for group in range(self._groups):
             start = group * self._lines
             rows = slice(start, min(start + self._lines, self._tile.rows))
             part, phase = codes[:, rows], 0
+            numbers = None if reading is None else reading.of(group)
             for index, step in enumerate(self._steps):
                 sums, variances = self._currents.of(Driven(part, rows, group, step, phase, driving))
-                if reading is not None:
+                if numbers is not None:
                     spread = np.sqrt(variances + self._conversion_variance)
-                    sums = sums + spread * reading.of(group, index)
+                    sums = sums + spread * numbers[:, index]
+                if subtracts_reference(self._macro):
+                    sums = against_reference(sums, self._sums.count)
                 full = self._largest_digit * step.drive(part).sum(axis=1, dtype=np.int64)[:, None]
                 values = self._converted(sums)
                 total += step.worth * np.where(self._flips[group], full - values, values)
@@ -79,11 +90,10 @@ class GeneralTile:
         return total
 
     def _read_noise(self, inputs: Inputs) -> ReadNoise | None:
-        if not self._currents.noisy and self._conversion_variance == 0:
+        if not self._currents.noisy and not self._conversion_variance.any():
             return None
-        slices = self._sums.slices
-        cols = self._currents.sums // slices
-        return ReadNoise(inputs, cols=cols, slices=slices, groups=self._groups)
+        sums, slices = self._currents.sums, self._sums.slices
+        return ReadNoise(inputs, sums=sums, slices=slices, phases=len(self._steps))
 
     def _drive_noise(self, inputs: Inputs) -> DriveNoise | None:
         if self._periphery.drive_noise == 0:

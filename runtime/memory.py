@@ -90,3 +90,12 @@ class Window:
         self._view = np.ndarray(shape, self._dtype, memory.rows, address, self._strides)
         self._viewed = (address, memory.batch)
         return self._view
+
+
+def apart(source: NDArray[Any], result: NDArray[Any]) -> NDArray[Any]:
+    """Return a source `(batch, ...)` that stays while the result is written, element by element.
+
+    Both are views of windows, so that samples share nothing.
+    """
+    same = source.ctypes.data == result.ctypes.data and source.strides == result.strides
+    return source if same or not np.may_share_memory(source[:1], result[:1]) else source.copy()

@@ -11,8 +11,19 @@ from numpy.typing import NDArray
 from mcc.ir.diagnostics import error
 from mcc.ir.hardware import Target
 from mcc.ir.hardware.derived import cores
-from mcc.ir.hardware.encoding import encode, physical_columns
+from mcc.ir.hardware.encoding import (
+    decode,
+    encode,
+    has_reference,
+    most_columns,
+    physical_columns,
+    row_groups,
+    tile_columns,
+)
 from mcc.ir.program.tables import Image, Tile, pack_flips
+
+Lines = NDArray[np.intp]
+"""Numbers of the inputs or outputs that take part."""
 
 
 @final
@@ -49,6 +60,21 @@ class Placed:
             image.cells[:rows, :columns] = encoded.cells
             self.tiles[block.index] = replace(tile, flips=pack_flips(encoded.flips))
 
+    def codes(self, block: Block) -> NDArray[np.int8]:
+        """Return the part of the matrix (inputs, outputs) that the cells of a block stand for."""
+        macro, tile = self.target.macro, self.tiles[block.index]
+        cells = self.region(self.images[block.index].cells, block)
+        flips = tile.flipped(row_groups(macro, tile.rows), cells.shape[1])
+        return decode(cells, flips, macro, self.target.cell, tile.weight_bits).astype(np.int8)
+
+    def columns(self, block: Block) -> slice:
+        """Return where the columns of a block lie where those of all blocks are side by side."""
+        macro, cell, tile = self.target.macro, self.target.cell, self.tiles[block.index]
+        before = range(0, block.cols.start, most_columns(macro, cell, tile.weight_bits))
+        width = physical_columns(macro, cell, tile.weight_bits)
+        first = (block.cols.start + len(before) * has_reference(macro)) * width
+        return slice(first, first + tile_columns(macro, cell, tile.weight_bits, tile.cols))
+
     def configure(self, shift: int, input_signed: bool) -> None:
         """Give the converters their step, and say whether input codes are signed."""
         self.tiles[:] = [
@@ -58,8 +84,8 @@ class Placed:
     def region(self, table: NDArray[Any], block: Block) -> NDArray[Any]:
         """Return the part of a table of the cells of a macro that a block occupies."""
         tile = self.tiles[block.index]
-        width = physical_columns(self.target.macro, self.target.cell, tile.weight_bits)
-        return table[: tile.rows, : tile.cols * width]
+        macro, cell = self.target.macro, self.target.cell
+        return table[: tile.rows, : tile_columns(macro, cell, tile.weight_bits, tile.cols)]
 
 
 def place(
@@ -73,11 +99,11 @@ def place(
         MccError: A macro does not hold one column of weights, or the chip not the matrix.
     """
     macro = target.macro
-    width = physical_columns(macro, target.cell, weight_bits)
-    if width > macro.cols:
+    across = most_columns(macro, target.cell, weight_bits)
+    if not across:
+        width = tile_columns(macro, target.cell, weight_bits, cols=1)
         message = f"a weight takes {width} columns, and a macro of `{target.name}` has {macro.cols}"
         raise error("crossbar-size", message, "use fewer weight bits or a macro with more columns")
-    across = macro.cols // width
     spans = [
         (slice(row, min(row + macro.rows, shape[0])), slice(col, min(col + across, shape[1])))
         for col in range(0, shape[1], across)
@@ -119,3 +145,17 @@ def _tile(block: Block, core: int, macro: int, weight_bits: int, input_bits: int
         node="crossbar",
         block=(block.rows.start, block.cols.start),
     )
+
+
+def within(lines: Lines, span: slice) -> tuple[Lines, Lines]:
+    """Return which of some lines lie in a span, and where in it."""
+    found = np.flatnonzero((lines >= span.start) & (lines < span.stop))
+    return found, lines[found] - span.start
+
+
+def spread(codes: NDArray[Any], lines: Lines, span: slice) -> NDArray[Any]:
+    """Return what drives each line of a span (batch, lines of the span); 0 those left out."""
+    found, to = within(lines, span)
+    part = np.zeros((len(codes), span.stop - span.start), codes.dtype)
+    part[:, to] = codes[:, found]
+    return part

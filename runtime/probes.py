@@ -9,15 +9,28 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from mcc.ir.hardware import Accumulation, Cell, Differential, Encoding, Feed, Subtraction, Target
+from mcc.ir.hardware import (
+    Accumulation,
+    Cell,
+    Differential,
+    Encoding,
+    Feed,
+    Reference,
+    Subtraction,
+    Target,
+)
 from mcc.ir.hardware.encoding import (
-    largest_digit,
+    against_reference,
+    encode,
+    has_reference,
     paired,
     row_groups,
+    sum_digits,
     sum_values,
     weight_offset,
 )
 from mcc.ir.hardware.phases import steps
+from mcc.ir.hardware.significance import largest_digit
 from mcc.ir.program.tables import Tile
 from mcc.runtime.analog import AnalogTile, as_resistors, digits_and_variances
 from mcc.runtime.arrays import ArrayTile, Content, Fidelity, ProgrammedArrays
@@ -53,6 +66,22 @@ def digits_of(content: Content, target: Target) -> Digits:
     return digits_and_variances(read_of(content, target.cell), target)
 
 
+def whole_target(target: Target) -> Target:
+    """Return the target with one way to write a whole number, no column flipped, no reference."""
+    changes: dict[str, bool | str] = {"macro.column_flip": False}
+    if has_reference(target.macro):
+        changes |= {"macro.reference": Reference.DIGITAL.value}
+        changes |= {"macro.subtraction": Subtraction.BEFORE.value}
+    return without_redundancy(target).with_values(changes, "whole weights")
+
+
+def whole_digits(codes: NDArray[np.int8], target: Target, weight_bits: int) -> NDArray[np.float32]:
+    """Return the digits of whole weights (rows, cols) in the sums of a whole target."""
+    cells = encode(codes, target.macro, target.cell, weight_bits).cells
+    sums = len(sum_values(target.macro, target.cell, weight_bits))
+    return sum_digits(cells.astype(np.float32), target.macro, sums)
+
+
 def effective_weights(tile: Tile, target: Target, content: Content) -> NDArray[np.float64]:
     """Return the weights (rows, cols) by which the cells of a tile multiply on average."""
     macro, cell = target.macro, target.cell
@@ -60,8 +89,10 @@ def effective_weights(tile: Tile, target: Target, content: Content) -> NDArray[n
     flips = tile.flipped(row_groups(macro, tile.rows), digits.shape[1])
     of_rows = np.repeat(flips, macro.active_rows, axis=0)[: tile.rows]
     digits = np.where(of_rows, largest_digit(cell) - digits, digits)
-    values = sum_values(macro, cell, tile.weight_bits).astype(np.float64)
-    weights = digits.reshape(tile.rows, tile.cols, len(values)) @ values
+    values = sum_values(macro, cell, tile.weight_bits)
+    weights = digits.reshape(tile.rows, -1, len(values)) @ values
+    if has_reference(macro):
+        return against_reference(weights, 1)
     return weights - weight_offset(macro, tile.weight_bits)
 
 
@@ -97,7 +128,7 @@ class ProbedTile:
         self._analog = macro.accumulation is Accumulation.ANALOG
         self._steps = steps(macro, tile.input_bits, tile.input_signed)
         self._signed = tile.input_signed if self._analog else self._steps[0].phases[0].signed
-        plain = target if paired(macro) else without_pairs(target)
+        plain = without_redundancy(target) if paired(macro) else without_pairs(target)
         self._sums = len(sum_values(macro, cell, tile.weight_bits))
         bits = tile.input_bits if self._analog else macro.dac_bits
         if self._signed and not self._analog and not isinstance(content, Read):
@@ -143,16 +174,23 @@ class ProbedTile:
                 yield group, index, sums.reshape(len(codes), -1, self._sums).swapaxes(1, 2)
 
 
+def without_redundancy(target: Target) -> Target:
+    """Return the target with one way to write a number, in which a digit has one slice."""
+    changes = {"macro.slice_overlap": 0.0, "macro.guard_slices": 0}
+    return target.with_values(changes, "digits without redundancy")
+
+
 def without_pairs(target: Target) -> Target:
     """Return the target as it is for columns that are read one by one, none of them flipped."""
     changes = {
         "macro.encoding": Encoding.OFFSET.value,
         "macro.subtraction": Subtraction.BEFORE.value,
         "macro.differential": Differential.ONE_SIDED.value,
+        "macro.reference": Reference.DIGITAL.value,
         "macro.column_flip": False,
         "wires.interleaved": False,
     }
-    return target.with_values(changes, "columns read one by one")
+    return without_redundancy(target).with_values(changes, "columns read one by one")
 
 
 def groups_of(tile: Tile, target: Target) -> list[slice]:

@@ -44,7 +44,7 @@ class ConverterTile:
     ) -> _kernels.PackedDigits:
         count = self._sums.slices
         return _kernels.pack_digits(
-            by_slice(sum_digits(cells.astype(np.int8), self._macro), count),
+            by_slice(sum_digits(cells.astype(np.int8), self._macro, self._sums.count), count),
             bits_per_cell=target.cell.bits,
             active_rows=self._macro.active_rows,
             flipped=None if flips is None else by_slice(flips, count).swapaxes(0, 1).copy(),
@@ -53,8 +53,9 @@ class ConverterTile:
     def _packed_cells(
         self, cells: NDArray[np.uint8], flips: NDArray[np.bool_] | None, target: Target
     ) -> _kernels.PackedAnalog:
+        digits = sum_digits(cells.astype(np.float32), self._macro, self._sums.count)
         return _kernels.pack_analog(
-            np.ascontiguousarray(sum_digits(cells.astype(np.float32), self._macro)),
+            np.ascontiguousarray(digits),
             None,
             slices=self._sums.slices,
             bits_per_cell=target.cell.bits,

@@ -9,7 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcc.ir.hardware import Accumulation, InputForm, Macro
-from mcc.ir.hardware.encoding import weight_offset
+from mcc.ir.hardware.encoding import (
+    against_reference,
+    digital_offset,
+    has_reference,
+    subtracts_reference,
+)
 from mcc.ir.program.tables import Tile
 
 WIDEST_INPUT = 8
@@ -58,8 +63,13 @@ def drive_arguments(tile: Tile, macro: Macro) -> DriveArguments:
 def without_offset(
     sums: NDArray[np.int32], codes: NDArray[Any], tile: Tile, macro: Macro
 ) -> NDArray[np.int32]:
-    """Subtract what the cells hold too much of every weight, times the sum of the inputs."""
-    offset = weight_offset(macro, tile.weight_bits)
+    """Subtract what the cells hold too much of every weight, times the sum of the inputs.
+
+    A reference column has it as its own sum, the last.
+    """
+    if has_reference(macro) and not subtracts_reference(macro):
+        return against_reference(sums, 1)
+    offset = digital_offset(macro, tile.weight_bits)
     if offset:
         sums -= offset * codes.sum(axis=1, dtype=np.int32)[:, None]
     return sums

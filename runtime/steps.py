@@ -32,9 +32,11 @@ def best_shift(placed: Placed, codes: NDArray[Any]) -> int:
     codes = codes[_some(range(len(codes)), VECTORS)]
     for block in _some(placed.blocks, TILES):
         tile, cells = placed.tiles[block.index], _cells(placed, block)
-        columns = SENSED * physical_columns(macro, cell, tile.weight_bits)
+        width = physical_columns(macro, cell, tile.weight_bits)
         flips = tile.flipped(row_groups(macro, tile.rows), cells.shape[1])
-        encoded = Encoded(cells[:, :columns], flips[:, :columns])
+        reference = range(tile.cols * width, cells.shape[1])
+        columns = [*range(min(SENSED, tile.cols) * width), *reference]
+        encoded = Encoded(cells[:, columns], flips[:, columns])
         part = codes[:, block.rows]
         errors += conversion_errors(encoded, part, macro, cell, tile.weight_bits, tile.input_bits)
     return int(errors.argmin())

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from mcc.ir.hardware import Target
 from mcc.ir.hardware.encoding import paired, sum_values
+from mcc.ir.hardware.significance import Adder
 from mcc.ir.program.tables import Tile
 
 
@@ -22,19 +23,21 @@ class Sums:
 
     def __init__(self, tile: Tile, target: Target) -> None:
         """Take what each sum of the tile is worth."""
-        self._values = sum_values(target.macro, target.cell, tile.weight_bits)
-        powers = 2 ** (target.cell.bits * np.arange(len(self._values)))
-        self.slices = len(self._values) if np.array_equal(self._values, powers) else 1
+        values = sum_values(target.macro, target.cell, tile.weight_bits)
+        powers = 2 ** (target.cell.bits * np.arange(len(values)))
+        self._adder, self.count = Adder.of(values), len(values)
+        """Analog sums of a weight."""
+        self.slices = self.count if np.array_equal(values, powers) else 1
         """Slices that the kernel puts together."""
 
     def combined(self, sums: NDArray[np.int32]) -> NDArray[np.int32]:
         """Return the columns of weights (inputs, cols) for what the kernel returns."""
-        return sums if self.slices == len(self._values) else self.together(sums)
+        return sums if self.slices == self.count else self.together(sums)
 
     def together(self, sums: NDArray[Any]) -> NDArray[np.int32]:
         """Return the columns of weights (inputs, cols) for analog sums (inputs, sums)."""
-        parts = sums.reshape(len(sums), -1, len(self._values))
-        return (parts @ self._values).astype(np.int32)
+        parts = sums.reshape(len(sums), -1, self.count)
+        return self._adder.rounded(parts @ self._adder.factors).astype(np.int32)
 
 
 def converter_of(tile: Tile, target: Target, sums: int) -> NDArray[np.int32]:

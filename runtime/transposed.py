@@ -11,6 +11,8 @@ At most `active_rows` lines are driven at once. The converters and drivers of th
 to the other ends, as in the transposable arrays of Wan et al. (Nature 608, 2022); where there are
 more lines that way, there are more of them. Cells see the opposite voltage.
 
+A reference column is not driven: it is no reference for word lines.
+
 Between lines with resistance, the word lines of a row group are sensed together, its switches open
 as when it is driven. Their currents do not depend on whether other groups are sensed before or
 after, so that one turn stands for all of them.
@@ -28,15 +30,16 @@ from numpy.typing import NDArray
 from mcc.ir.hardware import Target
 from mcc.ir.hardware.encoding import (
     digit_values,
-    largest_digit,
     physical_columns,
     row_groups,
     weight_offset,
 )
+from mcc.ir.hardware.significance import Adder, largest_digit
 from mcc.ir.program.tables import Tile
-from mcc.runtime.arrays import ArrayTile, Content, ProgrammedArrays
+from mcc.runtime.arrays import ArrayTile, Content, Fidelity, ProgrammedArrays
 from mcc.runtime.converters.periphery import IDEAL, Periphery
 from mcc.runtime.devices import Read
+from mcc.runtime.digital import ExactTile
 from mcc.runtime.probes import without_pairs
 from mcc.runtime.wires.trimmed import from_bit_lines
 
@@ -52,7 +55,7 @@ class Turn:
     """The bit lines that are driven."""
     driven: NDArray[np.bool_]
     """Which of them are driven at all (bit lines,)."""
-    worth: int
+    worth: float
     """What one unit of a digit counts in the weight."""
     read: int
     """Number of the turn among those of one word line."""
@@ -87,13 +90,13 @@ def turns(tile: Tile, target: Target) -> Iterator[Turn]:
         lines = [slice(first, first + step) for first in range(0, tile.rows, step)]
     for group, part in enumerate(lines):
         for column, worth in enumerate(digit_values(macro, cell, tile.weight_bits)):
-            columns = slice(column, None, width)
+            columns = slice(column, tile.cols * width, width)
             stored = flips[group, columns]
             for complement in (False, True):
                 driven = stored == complement
                 read = 2 * column + complement if macro.column_flip else column
                 if driven.any():
-                    yield Turn(part, columns, driven, int(worth), read, complement)
+                    yield Turn(part, columns, driven, float(worth), read, complement)
 
 
 def reads(target: Target, weight_bits: int) -> int:
@@ -155,18 +158,30 @@ class TransposedTile:
     def __init__(
         self, arrays: ProgrammedArrays, index: int, tile: Tile, target: Target, drive: Drive
     ) -> None:
-        """Make the cells of a tile ready."""
+        """Make the cells of a tile ready.
+
+        At `exact` they multiply as the whole numbers that they stand for.
+        """
         self._arrays, self._index, self._tile = arrays, index, tile
+        self._exact = None
+        if arrays.fidelity is Fidelity.EXACT:
+            content = arrays.content(index)
+            assert not isinstance(content, Read), "whole numbers are those of states"
+            self._exact = ExactTile(tile, target, content, transposed=True)
+            return
         self._digit = largest_digit(target.cell)
         self._offset = weight_offset(target.macro, tile.weight_bits)
         turned = transposed_target(target)
         self._surplus = weight_offset(turned.macro, target.cell.bits)
+        self._adder = Adder.of(digit_values(target.macro, target.cell, tile.weight_bits))
         self._ready: list[tuple[Turn, ArrayTile]] = []
         for it in turned_cells(arrays, index, tile, target, drive):
             self._ready.append((it.turn, arrays.build(it.tile, turned, it.cells, it.periphery)))
 
     def multiply(self, codes: NDArray[Any]) -> NDArray[np.int64]:
         """Return the sums (inputs, rows of the tile) of codes (inputs, columns of the tile)."""
+        if self._exact is not None:
+            return self._arrays.read(self._index, self._exact, codes).astype(np.int64)
         totals = np.zeros((len(codes), self._tile.rows), np.int64)
         for turn, ready in self._ready:
             driven = turn.of(codes)
@@ -174,6 +189,6 @@ class TransposedTile:
             sums = self._arrays.read(self._index, ready, driven) + self._surplus * whole
             if turn.complement:
                 sums = self._digit * whole - sums
-            totals[:, turn.lines] += turn.worth * sums
-        totals -= self._offset * codes.sum(axis=1, dtype=np.int64)[:, None]
-        return totals
+            totals[:, turn.lines] += self._adder.factor(turn.worth) * sums
+        totals = self._adder.rounded(totals)
+        return totals - self._offset * codes.sum(axis=1, dtype=np.int64)[:, None]

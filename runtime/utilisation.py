@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import final
 
 from mcc.ir.hardware.derived import cores
-from mcc.ir.hardware.encoding import physical_columns
+from mcc.ir.hardware.encoding import tile_columns
 from mcc.ir.program import Program, topology
 from mcc.ir.program.units import Unit, UnitKind
 from mcc.runtime.cycles import Cycles, units_per_core
@@ -28,8 +28,9 @@ def occupancy(program: Program) -> dict[str, tuple[int, int]]:
     for tile in program.tiles:
         macros.add((tile.core, tile.macro))
         if starts[tile.core, tile.macro] == tile.image:
-            width = physical_columns(target.macro, target.cell, tile.weight_bits)
-            cells += tile.rows * tile.cols * width
+            cells += tile.rows * tile_columns(
+                target.macro, target.cell, tile.weight_bits, tile.cols
+            )
     every = cores(target) * target.core.macros
     busy = sum(len(instructions) > 1 for instructions in program.cores)
     return {

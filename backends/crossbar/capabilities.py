@@ -7,7 +7,7 @@ from typing import final
 
 from mcc.backends.crossbar.elementwise import BINARY, UNARY
 from mcc.ir.hardware import Target
-from mcc.ir.hardware.encoding import physical_columns
+from mcc.ir.hardware.encoding import most_columns
 from mcc.ir.network import Unit
 from mcc.ir.network.operators import DOMAIN
 from mcc.ir.program import DType, Stream
@@ -96,10 +96,10 @@ def capability(domain: str, op_type: str, unit: Unit, target: Target) -> Capabil
 def macro_extent(target: Target) -> MacroExtent:
     """Return how many weights of the usual width a macro holds, and the widest that fit."""
     macro, cell = target.macro, target.cell
-    fitting = [bits for bits in WIDTHS if physical_columns(macro, cell, bits) <= macro.cols]
+    fitting = [bits for bits in WIDTHS if most_columns(macro, cell, bits)]
     return MacroExtent(
         rows=macro.rows,
-        columns=macro.cols // physical_columns(macro, cell, USUAL_BITS),
+        columns=most_columns(macro, cell, USUAL_BITS),
         weight_bits=USUAL_BITS,
         widest_weight_bits=max(fitting, default=0),
     )

@@ -18,7 +18,7 @@ from mcc.backends.crossbar.strips import Axis
 from mcc.backends.crossbar.views import View
 from mcc.backends.crossbar.writer import Dims, Local, Writer, joined
 from mcc.ir.hardware import Target
-from mcc.ir.hardware.encoding import physical_columns
+from mcc.ir.hardware.encoding import tile_columns
 from mcc.ir.network.legality import matrix_shape
 from mcc.ir.network.matrix import matrix_block
 from mcc.ir.network.operators import IntegerConv, IntegerLinear
@@ -98,13 +98,14 @@ class Contraction:
 
     def columns(self, target: Target) -> list[list[Piece]]:
         """Return the tiles of every column block."""
-        each = physical_columns(target.macro, target.cell, self.view.weight_bits)
+        macro, cell, bits = target.macro, target.cell, self.view.weight_bits
         tiling = self.tiling
         found: list[list[Piece]] = [[] for _ in tiling.col_blocks]
         for row, col in sorted(tiling.live, key=lambda pair: (pair[1], pair[0])):
             top, bottom = tiling.row_blocks[row]
             left, right = tiling.col_blocks[col]
-            found[col].append(Piece((row, col), bottom - top, (right - left) * each))
+            width = tile_columns(macro, cell, bits, right - left)
+            found[col].append(Piece((row, col), bottom - top, width))
         return found
 
     def start_sums(self) -> Array:

@@ -11,6 +11,7 @@ from mcc.ir.hardware.choices import IdleRows as IdleRows
 from mcc.ir.hardware.choices import InputCoding as InputCoding
 from mcc.ir.hardware.choices import InputForm as InputForm
 from mcc.ir.hardware.choices import RangePolicy as RangePolicy
+from mcc.ir.hardware.choices import Reference as Reference
 from mcc.ir.hardware.choices import Selector as Selector
 from mcc.ir.hardware.choices import Subtraction as Subtraction
 from mcc.ir.hardware.device import Current as Current

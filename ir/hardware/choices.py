@@ -13,15 +13,29 @@ class Encoding(StrEnum):
     DIFFERENTIAL = "differential"
     """Two cells per digit, one for each sign."""
     OFFSET = "offset"
-    """One cell per digit of the weight plus half its range; the surplus is subtracted digitally."""
+    """One cell per digit of the weight plus half its range, which `macro.reference` takes off."""
+
+
+@final
+class Reference(StrEnum):
+    """How what the offset encoding adds to every weight is taken off the sums."""
+
+    DIGITAL = "digital"
+    """As the offset times the sum of the inputs, by exact digital arithmetic."""
+    COLUMN = "column"
+    """By a column of weights 0 in the same cells, driven and read with all others.
+
+    Every tile has one, its last: a physical column for each slice, that all columns of the tile
+    share in every row group and phase. What it errs by, all of them err by.
+    """
 
 
 @final
 class Subtraction(StrEnum):
-    """Where the two columns of a differential pair are subtracted."""
+    """Where two columns, of a differential pair or one and its reference, are subtracted."""
 
     BEFORE = "before"
-    """As currents, so that a pair takes one conversion of a signed sum."""
+    """As currents, so that both together take one conversion of a signed sum."""
     AFTER = "after"
     """As codes, so that every column takes a conversion of its own."""
 

@@ -14,14 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcc.ir.hardware.choices import Accumulation, InputForm
-from mcc.ir.hardware.encoding import largest_digit, paired
+from mcc.ir.hardware.encoding import paired, subtracts_reference
 from mcc.ir.hardware.schema import Cell, Macro
+from mcc.ir.hardware.significance import largest_digit
 
 
 def signed_sums(macro: Macro) -> bool:
     """Whether analog sums can be negative, so that one bit of the converter is the sign."""
     signed_drive = macro.input_form is InputForm.SIGN_MAGNITUDE
-    return paired(macro) or signed_drive or macro.accumulation is Accumulation.ANALOG
+    differences = paired(macro) or subtracts_reference(macro)
+    return differences or signed_drive or macro.accumulation is Accumulation.ANALOG
 
 
 def code_range(macro: Macro) -> tuple[int, int]:

@@ -5,7 +5,10 @@ digit first. In the differential encoding a slice is a pair of columns (positive
 difference is the digit of the magnitude, with the sign of the weight; in the offset encoding it is
 one column of the digits of `weight + 2**(weight_bits - 1)`. With column flip, a column whose digits
 sum to more than half of what they could within one row group is stored as `largest digit - digit`
-there.
+there. With a reference column the block has one more column of weights, its last: of weights 0,
+which are the states of the offset.
+
+`significance.py` decides what slices are worth and which digits write a number.
 """
 
 from __future__ import annotations
@@ -17,10 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcc.ir.diagnostics import error
-from mcc.ir.hardware.choices import Differential, Encoding, Subtraction
+from mcc.ir.hardware.choices import Differential, Encoding, Reference, Subtraction
 from mcc.ir.hardware.schema import Cell, Macro
+from mcc.ir.hardware.significance import digits_of, largest_digit, significances, slices
 
-Digit = TypeVar("Digit", np.int8, np.int32, np.float32, np.float64)
+Digit = TypeVar("Digit", np.int8, np.int32, np.int64, np.float32, np.float64)
 
 
 @final
@@ -34,29 +38,31 @@ class Encoded:
     """Which columns are stored flipped (row groups, cols * physical columns)."""
 
 
-def slice_ratio(macro: Macro, cell: Cell) -> int:
-    """Return how often a slice counts what the one before it does."""
-    return 2**cell.bits - macro.slice_overlap
-
-
-def slices(macro: Macro, cell: Cell, weight_bits: int) -> int:
-    """Return the number of digits of a weight."""
-    bits = weight_bits - 1 if macro.encoding is Encoding.DIFFERENTIAL else weight_bits
-    ratio, count = slice_ratio(macro, cell), 1
-    while largest_digit(cell) * geometric_sum(ratio, count) < 2**bits - 1:
-        count += 1
-    return count
-
-
-def geometric_sum(ratio: int, count: int) -> int:
-    """Return the sum of the first powers of a ratio."""
-    return sum(ratio**index for index in range(count))
-
-
 def physical_columns(macro: Macro, cell: Cell, weight_bits: int) -> int:
     """Return the number of columns that one column of weights occupies."""
     pair = 2 if macro.encoding is Encoding.DIFFERENTIAL else 1
     return pair * slices(macro, cell, weight_bits)
+
+
+def has_reference(macro: Macro) -> bool:
+    """Whether every tile has a reference column, of as many physical ones as a weight has."""
+    return macro.encoding is Encoding.OFFSET and macro.reference is Reference.COLUMN
+
+
+def subtracts_reference(macro: Macro) -> bool:
+    """Whether the currents of a reference column are subtracted from those of all others."""
+    return has_reference(macro) and macro.subtraction is Subtraction.BEFORE
+
+
+def tile_columns(macro: Macro, cell: Cell, weight_bits: int, cols: int) -> int:
+    """Return the number of columns that a block of `cols` columns of weights occupies."""
+    return (cols + has_reference(macro)) * physical_columns(macro, cell, weight_bits)
+
+
+def most_columns(macro: Macro, cell: Cell, weight_bits: int) -> int:
+    """Return how many columns of weights a macro holds; 0 where not even one fits."""
+    fitting = macro.cols // physical_columns(macro, cell, weight_bits)
+    return max(fitting - has_reference(macro), 0)
 
 
 def row_groups(macro: Macro, rows: int) -> int:
@@ -64,40 +70,41 @@ def row_groups(macro: Macro, rows: int) -> int:
     return -(-rows // macro.active_rows)
 
 
-def largest_digit(cell: Cell) -> int:
-    """Return the highest state index of a cell."""
-    return 2**cell.bits - 1
-
-
 def weight_offset(macro: Macro, weight_bits: int) -> int:
-    """Return what the cells hold too much of every weight; it is subtracted digitally."""
+    """Return what the cells hold too much of every weight."""
     return 2 ** (weight_bits - 1) if macro.encoding is Encoding.OFFSET else 0
+
+
+def digital_offset(macro: Macro, weight_bits: int) -> int:
+    """Return what is subtracted digitally of every weight: nothing beside a reference column."""
+    return 0 if has_reference(macro) else weight_offset(macro, weight_bits)
 
 
 def weight_range(macro: Macro, cell: Cell, weight_bits: int) -> tuple[int, int]:
     """Return the smallest and the largest weight of `weight_bits` that cells can hold."""
     reach = 2 ** (weight_bits - 1)
     if macro.encoding is Encoding.DIFFERENTIAL:
-        count = slices(macro, cell, weight_bits)
-        capacity = largest_digit(cell) * geometric_sum(slice_ratio(macro, cell), count)
+        capacity = int(largest_digit(cell) * significances(macro, cell, weight_bits).sum())
         return -min(reach, capacity), min(reach, capacity)
     return -reach, reach - 1
 
 
 def encode(weights: NDArray[np.int8], macro: Macro, cell: Cell, weight_bits: int) -> Encoded:
-    """Turn weights (rows, cols) into states of cells.
+    """Turn weights (rows, cols) into states of cells, those of the reference column included.
 
     Raises:
         MccError: A weight does not fit in `weight_bits`.
     """
     _check(weights, macro, cell, weight_bits)
-    wide = weights.astype(np.int32)
+    if has_reference(macro):
+        weights = np.pad(weights, ((0, 0), (0, 1)))
+    wide, worths = weights.astype(np.int32), significances(macro, cell, weight_bits)
+    table = digits_of(np.arange(2**weight_bits, dtype=np.int32), worths, cell)
     if macro.encoding is Encoding.DIFFERENTIAL:
-        magnitudes = _digits(np.abs(wide), macro, cell, weight_bits)
+        magnitudes = table[np.abs(wide)]
         digits = _pairs(np.sign(wide)[..., None] * magnitudes, macro, cell)
     else:
-        shifted = wide + weight_offset(macro, weight_bits)
-        digits = _digits(shifted, macro, cell, weight_bits)
+        digits = table[wide + weight_offset(macro, weight_bits)]
     cells = np.ascontiguousarray(digits.reshape(len(weights), -1), np.uint8)
     flips = column_flips(cells, macro, cell)
     return Encoded(flipped(cells, flips, macro, cell), flips)
@@ -110,20 +117,23 @@ def decode(
     cell: Cell,
     weight_bits: int,
 ) -> NDArray[np.int16]:
-    """Return the weights (rows, cols) that cells stand for; any states are legal."""
+    """Return the whole weights (rows, cols) that cells stand for; any states are legal.
+
+    They are those that were encoded, as a rest is below a half wherever it is not 0.
+    """
     digits = flipped(cells, flips, macro, cell).astype(np.int32)
     values = digit_values(macro, cell, weight_bits)
     places = digits.reshape(len(cells), -1, len(values))
-    return (places @ values - weight_offset(macro, weight_bits)).astype(np.int16)
+    weights = (np.rint(places @ values) - weight_offset(macro, weight_bits)).astype(np.int16)
+    return weights[:, :-1] if has_reference(macro) else weights
 
 
-def digit_values(macro: Macro, cell: Cell, weight_bits: int) -> NDArray[np.int32]:
+def digit_values(macro: Macro, cell: Cell, weight_bits: int) -> NDArray[np.float64]:
     """Return what one unit of each physical column of a weight is worth (physical columns,)."""
-    exponents = np.arange(slices(macro, cell, weight_bits), dtype=np.int32)
-    powers = np.int32(slice_ratio(macro, cell)) ** exponents
+    worths = significances(macro, cell, weight_bits)
     if macro.encoding is Encoding.DIFFERENTIAL:
-        return np.stack([powers, -powers], axis=-1).reshape(-1)
-    return powers
+        return np.stack([worths, -worths], axis=-1).reshape(-1)
+    return worths
 
 
 def paired(macro: Macro) -> bool:
@@ -132,17 +142,36 @@ def paired(macro: Macro) -> bool:
     return differential and macro.subtraction is Subtraction.BEFORE
 
 
-def sum_values(macro: Macro, cell: Cell, weight_bits: int) -> NDArray[np.int32]:
+def sum_values(macro: Macro, cell: Cell, weight_bits: int) -> NDArray[np.float64]:
     """Return what one unit of each analog sum of a weight is worth (analog sums,)."""
     values = digit_values(macro, cell, weight_bits)
     return values[0::2] if paired(macro) else values
 
 
-def sum_digits(digits: NDArray[Digit], macro: Macro) -> NDArray[Digit]:
-    """Return the digits of analog sums (rows, sums) for those of columns (rows, columns)."""
+def sum_digits(digits: NDArray[Digit], macro: Macro, sums: int) -> NDArray[Digit]:
+    """Return the digits of analog sums (rows, sums) for those of columns (rows, columns).
+
+    A weight has `sums` of them.
+    """
     if paired(macro):
         return np.subtract(digits[:, 0::2], digits[:, 1::2], dtype=digits.dtype)
-    return digits
+    return against_reference(digits, sums) if subtracts_reference(macro) else digits
+
+
+def against_reference(values: NDArray[Digit], sums: int) -> NDArray[Digit]:
+    """Subtract what belongs to the reference column, the last, from what belongs to the others.
+
+    Args:
+        values: Anything that a tile has for each column of weights and each of its `sums`
+            (n, columns of weights * sums).
+        sums: Columns or analog sums of a weight.
+
+    Returns:
+        The differences (n, (columns of weights - 1) * sums).
+    """
+    parts = values.reshape(len(values), -1, sums)
+    found = np.subtract(parts[:, :-1], parts[:, -1:], dtype=values.dtype)
+    return found.reshape(len(values), -1)
 
 
 def column_flips(cells: NDArray[np.uint8], macro: Macro, cell: Cell) -> NDArray[np.bool_]:
@@ -165,22 +194,6 @@ def flipped(
         return cells
     per_row = np.repeat(flips, macro.active_rows, axis=0)[: len(cells)]
     return np.where(per_row, largest_digit(cell) - cells, cells).astype(np.uint8)
-
-
-def _digits(
-    values: NDArray[np.int32], macro: Macro, cell: Cell, weight_bits: int
-) -> NDArray[np.int32]:
-    """Return the digits (..., slices) of numbers from 0, the highest as large as it can be.
-
-    What is then left fits into the lower ones, as a slice counts at most once more than the
-    largest digit of the one before.
-    """
-    ratio, count = slice_ratio(macro, cell), slices(macro, cell, weight_bits)
-    digits, rest = np.empty((*values.shape, count), np.int32), values.copy()
-    for index in reversed(range(count)):
-        digits[..., index] = np.minimum(rest // ratio**index, largest_digit(cell))
-        rest -= digits[..., index] * ratio**index
-    return digits
 
 
 def _pairs(digits: NDArray[np.int32], macro: Macro, cell: Cell) -> NDArray[np.int32]:

@@ -20,7 +20,8 @@ class Measures:
 
 
 Count = Annotated[int, Measures(Dimension.COUNT), Field(ge=1)]
-Overlap = Annotated[int, Measures(Dimension.COUNT), Field(ge=0)]
+Guards = Annotated[int, Measures(Dimension.COUNT), Field(ge=0)]
+Overlap = Annotated[float, Measures(Dimension.COUNT), Field(ge=0, allow_inf_nan=False)]
 Bits = Annotated[int, Measures(Dimension.BITS), Field(ge=1)]
 Bytes = Annotated[int, Measures(Dimension.BYTES), Field(ge=1)]
 Cycles = Annotated[int, Measures(Dimension.CYCLES), Field(ge=0)]

@@ -8,7 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcc.ir.hardware.conversion import convert, full_scale_shift
-from mcc.ir.hardware.encoding import Encoded, sum_digits, sum_values
+from mcc.ir.hardware.encoding import (
+    Encoded,
+    has_reference,
+    subtracts_reference,
+    sum_digits,
+    sum_values,
+)
 from mcc.ir.hardware.phases import steps
 from mcc.ir.hardware.schema import Cell, Macro
 
@@ -39,7 +45,7 @@ def conversion_errors(
     signed = codes.dtype == np.int8
     shifts = range(full_scale_shift(macro, cell, input_bits, signed) + 1)
     values = sum_values(macro, cell, weight_bits)
-    digits = sum_digits(encoded.cells.astype(np.float32), macro)
+    digits = sum_digits(encoded.cells.astype(np.float32), macro, len(values))
     turned = np.where(encoded.flips[:, : digits.shape[1]], -1, 1).astype(np.int32)
     shape = (len(shifts), len(codes), digits.shape[1] // len(values))
     errors = np.zeros(shape, np.float64)
@@ -51,4 +57,6 @@ def conversion_errors(
                 wrong = (convert(whole, shift, macro) - whole) * turned[group]
                 parts = wrong.reshape(*shape[1:], len(values)) @ values
                 errors[shift] += step.worth * parts
+    if has_reference(macro) and not subtracts_reference(macro):
+        errors = errors[..., :-1] - errors[..., -1:]
     return np.square(errors).sum(axis=(1, 2))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, final
@@ -57,10 +58,10 @@ def _adc_bits(bits: int) -> str | None:
 
 
 def _adc_signed(
-    bits: int, encoding: str, subtraction: str, form: str, accumulation: str
+    bits: int, encoding: str, reference: str, subtraction: str, form: str, accumulation: str
 ) -> str | None:
     """A converter of signed sums needs at least 2 bits."""
-    pairs = encoding == "differential" and subtraction == "before"
+    pairs = (encoding == "differential" or reference == "column") and subtraction == "before"
     signed = pairs or form == "sign_magnitude" or accumulation == "analog"
     return f"{bits} bit" if bits < 2 and signed else None
 
@@ -139,10 +140,17 @@ def _pairs(cols: int, encoding: str) -> str | None:
     return f"{cols} columns" if encoding == "differential" and cols % 2 else None
 
 
-def _subtraction(subtraction: str, encoding: str) -> str | None:
-    """Codes are subtracted only in the differential encoding."""
-    wrong = subtraction == "after" and encoding != "differential"
+def _subtraction(subtraction: str, encoding: str, reference: str) -> str | None:
+    """Codes are subtracted only in the differential encoding, or from those of a reference."""
+    wrong = subtraction == "after" and encoding != "differential" and reference != "column"
     return f"the encoding is {encoding}" if wrong else None
+
+
+def _reference(reference: str, encoding: str, flip: bool) -> str | None:
+    """Only the offset encoding without flipped columns has a reference column."""
+    good = encoding == "offset" and not flip
+    found = f"the encoding is {encoding}{', with flipped columns' if flip else ''}"
+    return found if reference == "column" and not good else None
 
 
 def _two_sided(differential: str, encoding: str) -> str | None:
@@ -151,9 +159,23 @@ def _two_sided(differential: str, encoding: str) -> str | None:
     return f"the encoding is {encoding}" if wrong else None
 
 
-def _overlap(overlap: int, bits: int) -> str | None:
-    """A slice counts at least twice the one before it."""
-    return f"{2**bits} - {overlap}" if 2**bits - overlap < 2 else None
+def _overlap(overlap: float, bits: int) -> str | None:
+    """A slice counts at least 1.01 times the one before it."""
+    return f"{2**bits} - {overlap:g}" if 2**bits - overlap < 1.01 else None
+
+
+def _guards(overlap: float, guards: int) -> str | None:
+    """Slices of a fractional ratio need a guard slice, else two weights could share their cells."""
+    # The lowest slice is then worth less than one, and what cells miss less than a half.
+    fractional = overlap != int(overlap) and guards == 0
+    return f"an overlap of {overlap:g}" if fractional else None
+
+
+def _lowest_slice(guards: int, overlap: float, bits: int) -> str | None:
+    """The lowest slice is worth at least 1/256 of a unit, for the factors of the adder."""
+    ratio = max(2**bits - overlap, 1.0)
+    worth = f"{guards} slices, each {ratio:g} times the one before"
+    return worth if guards * math.log2(ratio) > 8 else None
 
 
 def _adc_pairs(columns: int, encoding: str, subtraction: str) -> str | None:
@@ -227,6 +249,7 @@ RULES: tuple[Rule, ...] = (
         (
             "macro.adc.bits",
             "macro.encoding",
+            "macro.reference",
             "macro.subtraction",
             "macro.input_form",
             "macro.accumulation",
@@ -256,9 +279,12 @@ RULES: tuple[Rule, ...] = (
     Rule(("cell.variation.correlation_cells",), _correlation),
     Rule(("macro.column_flip", "macro.encoding"), _flip),
     Rule(("macro.cols", "macro.encoding"), _pairs),
-    Rule(("macro.subtraction", "macro.encoding"), _subtraction),
+    Rule(("macro.subtraction", "macro.encoding", "macro.reference"), _subtraction),
+    Rule(("macro.reference", "macro.encoding", "macro.column_flip"), _reference),
     Rule(("macro.differential", "macro.encoding"), _two_sided),
     Rule(("macro.slice_overlap", "cell.bits"), _overlap),
+    Rule(("macro.slice_overlap", "macro.guard_slices"), _guards),
+    Rule(("macro.guard_slices", "macro.slice_overlap", "cell.bits"), _lowest_slice),
     Rule(("macro.adc.columns_per_adc", "macro.encoding", "macro.subtraction"), _adc_pairs),
     Rule(("macro.active_rows", "cell.bits", "macro.dac_bits", "macro.accumulation"), _sum_bits),
     Rule(("wires.interleaved", "macro.encoding", "wires.feed"), _interleaved),

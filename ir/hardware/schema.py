@@ -20,6 +20,7 @@ from mcc.ir.hardware.choices import (
     InputCoding,
     InputForm,
     RangePolicy,
+    Reference,
     Subtraction,
 )
 from mcc.ir.hardware.device import (
@@ -41,6 +42,7 @@ from mcc.ir.hardware.quantities import (
     Cycles,
     Exponent,
     Fraction,
+    Guards,
     Hertz,
     Joules,
     Metre2,
@@ -213,7 +215,16 @@ class Macro:
     differential: Differential
     """How a pair holds a digit of the differential encoding; `one_sided` elsewhere."""
     subtraction: Subtraction
-    """Where the columns of a differential pair are subtracted; `before` in the offset encoding."""
+    """Where the columns of a differential pair, or a column and its reference, are subtracted.
+
+    `before` in the offset encoding without a reference column.
+    """
+    reference: Reference
+    """How the offset of the offset encoding is taken off; `digital` elsewhere.
+
+    A reference column takes the place of a column of weights in every tile. It excludes
+    `macro.column_flip`, as flipped columns are undone by the digital sum of the inputs.
+    """
     column_flip: bool
     """Store the complement of a column whose sum would exceed half its range.
 
@@ -224,8 +235,17 @@ class Macro:
     slice_overlap: Overlap
     """States by which slices overlap, so that a number can be written in more ways than one.
 
-    A slice is worth `2**cell.bits - slice_overlap` times the one before, at least twice; 0 has no
-    redundancy. Binary cells can do no other.
+    A slice is worth `2**cell.bits - slice_overlap` times the one before, which is any number above
+    1: 0.5 makes it 1.5 for binary cells; 0 has no redundancy. With such fractions cells hold a
+    weight to half of what their lowest slice is worth, and the sums of a tile, put together with
+    factors of 20 bits below one, are rounded to whole numbers. At `exact` cells multiply as the
+    whole weights nearest to what they hold.
+    """
+    guard_slices: Guards
+    """Slices worth less than one unit of a weight, below those that its range takes.
+
+    Each divides by the ratio what the cells can miss of a weight; a fractional ratio takes at least
+    one. Where slices are worth whole numbers no weight needs them.
     """
     input_coding: InputCoding
     """How a digit drives a word line.

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import final
 
 from mcc.ir.diagnostics import Diagnostic, Location, MccError
-from mcc.ir.hardware.encoding import largest_digit, physical_columns, row_groups
+from mcc.ir.hardware.encoding import row_groups, tile_columns
+from mcc.ir.hardware.significance import largest_digit
 from mcc.ir.program.instructions.base import Context, Instruction, Space
 from mcc.ir.program.instructions.control import EndLoop, Halt, Loop, Wait
 from mcc.ir.program.program import Program
@@ -108,7 +109,7 @@ def _tile(program: Program, tile: Tile) -> Iterator[str]:
     if min(tile.rows, tile.cols, tile.weight_bits, tile.input_bits) < 1:
         yield "it is empty"
         return
-    cols = tile.cols * physical_columns(macro, cell, tile.weight_bits)
+    cols = tile_columns(macro, cell, tile.weight_bits, tile.cols)
     if tile.row + tile.rows > macro.rows or tile.col + cols > macro.cols:
         yield "it reaches over the edge of the macro"
     flips = row_groups(macro, tile.rows) * cols

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mcc.ir.diagnostics import error
 from mcc.ir.hardware import Cell
-from mcc.ir.hardware.encoding import largest_digit
+from mcc.ir.hardware.significance import largest_digit
 from mcc.runtime.devices.conditions import NOW, Conditions
 from mcc.runtime.devices.drift import drifted, drifts, exponent_moments, shift_moments
 from mcc.runtime.devices.endurance import failed_cells

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcc.ir.hardware import Cell
-from mcc.ir.hardware.encoding import largest_digit
+from mcc.ir.hardware.significance import largest_digit
 
 
 def unit_siemens(cell: Cell) -> float:

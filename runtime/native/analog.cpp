@@ -62,6 +62,8 @@ AnalogPlan plan_of(const PackedAnalog& packed, const Settings& settings, bool is
   AnalogPlan plan{};
   plan.groups = packed.groups;
   plan.units = static_cast<int>(packed.units());
+  for (int sum = 0; sum < unit_sums; ++sum)
+    plan.lifts[sum] = sum % int(packed.slices) * packed.bits_per_cell;
   set_phases(plan, settings, packed.dac_bits, is_signed);
   plan.variances = packed.variance_scale > 0 ? packed.variances.data() : nullptr;
   plan.noisy = plan.variances || settings.noise_variance > 0;
@@ -85,19 +87,20 @@ class Worker {
   Worker(const PackedAnalog& packed, const AnalogPlan& plan, std::size_t inputs)
       : readings_(inputs),
         inputs_(inputs * plan.groups.count),
-        totals_(inputs * unit_cols),
-        codes_(2 * std::size_t(plan.groups.quads) * quad_rows) {
+        totals_(inputs * unit_sums),
+        codes_(2 * std::size_t(plan.groups.quads) * quad_rows + quad_slack) {
     const std::size_t quads = plan.groups.quads, drives = inputs * plan.phase_count;
     if (packed.by_quads()) {
-      indices_ = Aligned<std::uint8_t>(plan.groups.count * drives * (plan.signed_drive ? 2 : 1) *
-                                       quads);
+      indices_ = Aligned<std::uint8_t>(plan.groups.count * drives * (plan.signed_drive ? 2 : 1) * quads +
+                                       quad_slack);
       tables_ = Aligned<std::uint8_t>(quads * table_entries * 2 * entry_bytes);
       return;
     }
-    drives_ = Aligned<std::int16_t>(plan.groups.count * drives * quads * quad_rows);
-    squares_ = Aligned<std::int16_t>(plan.groups.count * drives * quads * quad_rows);
-    sums_ = Aligned<std::int32_t>(drives * unit_cols);
-    variances_ = Aligned<std::int32_t>(drives * unit_cols);
+    const std::size_t driven = plan.groups.count * drives * quads * quad_rows + quad_slack;
+    drives_ = Aligned<std::int16_t>(driven);
+    squares_ = Aligned<std::int16_t>(driven);
+    sums_ = Aligned<std::int32_t>(drives * unit_sums);
+    variances_ = Aligned<std::int32_t>(drives * unit_sums);
   }
 
   AnalogScratch scratch() const {
@@ -115,17 +118,22 @@ class Worker {
   Aligned<std::int32_t> sums_, variances_;
 };
 
-struct Samples {
-  std::uint32_t first;
-  std::size_t positions;  // of each
-};
+void add_slices(const std::int32_t* totals, std::size_t cols, std::size_t slices,
+                std::int32_t* sums) {
+  if (slices == 1) std::copy_n(totals, cols, sums);
+  for (std::size_t col = 0; slices > 1 && col < cols; ++col) {
+    std::int32_t sum = 0;
+    for (std::size_t slice = 0; slice < slices; ++slice) sum += *totals++;
+    sums[col] = sum;
+  }
+}
 
-// A call: its tasks are some inputs times some blocks of columns.
+// A call: its tasks are some inputs times some units.
 class Product {
  public:
   Product(const PackedAnalog& packed, const AnalogPlan& plan, const Codes& codes,
-          const Samples& samples, const AnalogKernel& kernel)
-      : packed_(packed), plan_(plan), codes_(codes), samples_(samples), kernel_(kernel) {}
+          std::uint32_t sample, const AnalogKernel& kernel)
+      : packed_(packed), plan_(plan), codes_(codes), sample_(sample), kernel_(kernel) {}
 
   void run(std::size_t threads, std::int32_t* result) const {
     if (codes_.batch == 0) return;
@@ -135,7 +143,7 @@ class Product {
                                  : std::max<std::size_t>(1, drives_of_pairs / plan_.phase_count);
     const std::size_t inputs = std::min(most, codes_.batch);
     const std::size_t slabs = (codes_.batch + inputs - 1) / inputs;
-    const std::size_t parts = std::min(packed_.blocks(), (threads + slabs - 1) / slabs);
+    const std::size_t parts = std::min(packed_.units(), (threads + slabs - 1) / slabs);
     threads = std::min(threads, slabs * parts);
     std::vector<Worker> workers;
     for (std::size_t i = 0; i < threads; ++i) workers.emplace_back(packed_, plan_, inputs);
@@ -143,9 +151,9 @@ class Product {
       const std::size_t first = task / parts * inputs, part = task % parts;
       const std::size_t count = std::min(inputs, codes_.batch - first);
       prepare(first, count, workers[worker]);
-      const std::size_t end = packed_.blocks() * (part + 1) / parts;
-      for (std::size_t block = packed_.blocks() * part / parts; block < end; ++block)
-        add_block(block, first, count, workers[worker], result);
+      const std::size_t end = packed_.units() * (part + 1) / parts;
+      for (std::size_t unit = packed_.units() * part / parts; unit < end; ++unit)
+        add_unit(unit, first, count, workers[worker], result);
     });
   }
 
@@ -153,35 +161,31 @@ class Product {
   void prepare(std::size_t first, std::size_t count, const Worker& worker) const {
     for (std::size_t i = 0; i < count; ++i)
       worker.readings()[i] = {
-          samples_.first + static_cast<std::uint32_t>((first + i) / samples_.positions),
-          static_cast<std::uint32_t>((first + i) % samples_.positions * plan_.groups.count)};
+          sample_ + static_cast<std::uint32_t>((first + i) / plan_.positions),
+          static_cast<std::uint32_t>((first + i) % plan_.positions)};
     const AnalogInputs inputs{codes_.data + std::int64_t(first) * codes_.batch_stride,
                               codes_.batch_stride, codes_.row_stride, codes_.is_signed, int(count)};
     (packed_.by_quads() ? kernel_.prepare_quads : kernel_.prepare_pairs)(plan_, inputs,
                                                                          worker.scratch());
   }
 
-  void add_block(std::size_t block, std::size_t first, std::size_t count, const Worker& worker,
-                 std::int32_t* result) const {
+  void add_unit(std::size_t unit, std::size_t first, std::size_t count, const Worker& worker,
+                std::int32_t* result) const {
     std::int32_t* totals = worker.totals();
-    std::fill_n(totals, count * unit_cols, 0);
+    std::fill_n(totals, count * unit_sums, 0);
+    const std::size_t start = unit * packed_.sums_of_unit(), slices = packed_.slices;
+    const std::size_t sums = std::min(packed_.sums - start, packed_.sums_of_unit());
     const AddUnit add = packed_.by_quads() ? kernel_.add_quads : kernel_.add_pairs;
-    for (std::size_t slice = 0; slice < packed_.slices; ++slice)
-      add(plan_, int(block * packed_.slices + slice), int(slice) * packed_.bits_per_cell,
-          int(count), worker.scratch(), totals);
-    const std::size_t cols = packed_.cols();
-    const std::size_t left = std::min<std::size_t>(cols - block * unit_cols, unit_cols);
-    for (std::size_t input = 0; input < count; ++input, totals += unit_cols) {
-      std::int32_t* sums = result + (first + input) * cols + block * unit_cols;
-      for (std::size_t col = 0; col < left; ++col)
-        sums[col] = totals[col % 2 * unit_pairs + col / 2];
-    }
+    add(plan_, int(unit), int(sums), int(count), worker.scratch(), totals);
+    for (std::size_t input = 0; input < count; ++input, totals += unit_sums)
+      add_slices(totals, sums / slices, slices,
+                 result + (first + input) * packed_.cols() + start / slices);
   }
 
   const PackedAnalog& packed_;
   const AnalogPlan& plan_;
   const Codes& codes_;
-  Samples samples_;
+  std::uint32_t sample_;  // the first
   const AnalogKernel& kernel_;
 };
 
@@ -197,19 +201,21 @@ nb::object product(const Array& array, const PackedAnalog& packed, int input_bit
   require(noise_variance >= 0 && std::isfinite(noise_variance),
           "noise_variance must be finite and not negative");
   require(positions >= 1 && threads >= 1, "positions and threads must be at least 1");
-  const double blocks = 2.0 * double(positions) * packed.groups.count * packed.units() * unit_pairs;
-  require(blocks < 4294967296.0, "a sample has too many positions to number its noise");
+  const double reads = double(positions) * packed.groups.count * input_bits;
+  require(reads / reads_of_draw * packed.units() * half_sums < 4294967296.0 && reads < 4294967296.0,
+          "a sample has too many positions to number its noise");
   AnalogPlan plan =
       plan_of(packed, {input_bits, sign_magnitude, shift, low, high, noise_variance},
               codes.is_signed);
   plan.noise = address_of(seed, place, event);
+  plan.positions = static_cast<std::uint32_t>(positions);
   const AnalogKernel kernel = analog_kernel_of(choose_level(level));
   Sums sums(codes.batch, packed.cols());
   {
     nb::gil_scoped_release release;
     const std::size_t worth =
         1 + codes.batch * packed.rows * packed.sums * plan.phase_count / products_worth_a_thread;
-    Product(packed, plan, codes, {sample, positions}, kernel)
+    Product(packed, plan, codes, sample, kernel)
         .run(std::min<std::size_t>(threads, worth), sums.items.get());
   }
   return sums.release();

@@ -4,8 +4,9 @@
 // products with drives are exact integers, so that every level and every number of threads gives
 // the same bits; `runtime/analog_oracle.py` is the same arithmetic in NumPy.
 //
-// Analog sums come in units of 32: one slice of 32 columns of weights. Lane i of a vector of 32-bit
-// numbers belongs to the columns 2 i and 2 i + 1; even ones lie apart from odd ones.
+// Analog sums come in units of up to 32, whole columns of weights with all their slices. Lane i of
+// a vector of 32 numbers of 16 bits is the sum i / 2 for even i, and 16 + i / 2 for odd ones: the
+// lower and the upper half words of 32 bits are the two halves of a unit.
 #pragma once
 
 #include <cstddef>
@@ -17,12 +18,12 @@
 
 namespace mcc {
 
-constexpr int unit_cols = 32;
-constexpr int unit_pairs = unit_cols / 2;
-constexpr int entry_bytes = 2 * unit_cols;  // sums of one entry of a table
+constexpr int unit_sums = 32;
+constexpr int half_sums = unit_sums / 2;
+constexpr int entry_bytes = 2 * unit_sums;  // sums of one entry of a table
 constexpr int analog_chunk_quads = 4;       // quads whose sums fit in 16 bits
 constexpr int analog_max_phases = 8;
-constexpr int phases_of_draw = 4;  // one block of Philox makes the noise of a pair in four phases
+constexpr int reads_of_draw = 4;  // one counter of Philox makes the noise of four reads
 
 // Sums of twelve of these, each of either sign, are the normal numbers of read noise.
 constexpr std::int16_t read_table[16] = {62,  184, 304,  419,  530,  635,  733,  826,
@@ -45,7 +46,7 @@ struct AnalogPhase {
 
 // The code of a level, in steps of the converter, is that of the breakpoints at or below it.
 struct Staircases {
-  const std::int32_t* converters;  // [unit][even, odd], number of the converter
+  const std::int32_t* converters;  // [unit][sum], number of the converter
   const float* breakpoints;        // [converter][count]
   const std::int32_t* codes;       // [converter][count + 1]
   int count;
@@ -54,6 +55,7 @@ struct Staircases {
 struct AnalogPlan {
   Groups groups;
   int units;
+  std::int32_t lifts[unit_sums];  // logarithm of what a digit is worth
   int phase_count;
   AnalogPhase phases[analog_max_phases];
   bool signed_drive;
@@ -66,10 +68,11 @@ struct AnalogPlan {
   std::int32_t digit;             // largest digit: what a flipped column holds for each input
   const std::int16_t* weights;    // [unit][group], then by quads or by pairs of rows
   const std::int16_t* variances;  // likewise, or null
-  const std::int32_t* starts;     // [unit][group][even, odd]: variance of drives of 2**7.5
-  const std::int32_t* flips;      // [unit][group][even, odd], 0 or -1, or null
+  const std::int32_t* starts;     // [unit][group][sum]: variance of drives of 2**7.5
+  const std::int32_t* flips;      // [unit][group][sum], 0 or -1, or null
   Staircases staircases;          // null if codes are rounded and clipped
   Address noise;
+  std::uint32_t positions;  // inputs of a sample
 };
 
 // Inputs that are worked on together.
@@ -81,10 +84,10 @@ struct AnalogInputs {
   int batch;
 };
 
-// One block of normal numbers: its sample, and the number of its first group in the sample.
+// Where an input stands, which gives its noise an address.
 struct Reading {
   std::uint32_t sample;
-  std::uint32_t first;
+  std::uint32_t position;
 };
 
 struct AnalogScratch {
@@ -95,15 +98,16 @@ struct AnalogScratch {
   std::uint8_t* tables;     // quads: [quad][entry][sums, variances]
   std::int16_t* drives;     // pairs: [group][input][phase][padded row]
   std::int16_t* squares;    // pairs: likewise, less 2**15
-  std::int32_t* sums;       // pairs: [input][phase][even, odd]
+  std::int32_t* sums;       // pairs: [input][phase][sum]
   std::int32_t* variances;  // pairs: likewise
 };
 
 // Fills what depends on the inputs only.
 using PrepareAnalog = void (*)(const AnalogPlan&, const AnalogInputs&, const AnalogScratch&);
 
-// Adds the product of one unit, shifted by `lift`, to totals [input][even, odd].
-using AddUnit = void (*)(const AnalogPlan&, int unit, int lift, int batch, const AnalogScratch&,
+// Adds the product of one unit, of which `sums` sums are there, to totals [input][sum], each as its
+// digit is worth.
+using AddUnit = void (*)(const AnalogPlan&, int unit, int sums, int batch, const AnalogScratch&,
                          std::int32_t* totals);
 
 // Writes the four words, or normal numbers, of one counter after another: [count][4].

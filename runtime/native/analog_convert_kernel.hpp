@@ -8,13 +8,20 @@ namespace mcc::MCC_LEVEL {
 
 namespace {
 
-constexpr int analog_pieces = unit_pairs / lane_count;
+constexpr int analog_pieces = half_sums / lane_count;
 
-// Numbers of the even and of the odd columns of pairs.
-struct Both {
-  I32 even;
-  I32 odd;
+// Numbers of some sums of the first half of a unit, and of those that stand there in the second.
+template <int halves>
+struct Halves {
+  I32 half[halves];
 };
+
+template <int halves>
+[[gnu::always_inline]] inline Halves<halves> load_halves(const std::int32_t* from) {
+  Halves<halves> found;
+  for (int h = 0; h < halves; ++h) found.half[h] = load<I32>(from + h * half_sums);
+  return found;
+}
 
 // The nearest whole number, of two the even one; the value is within the range of int32.
 [[gnu::always_inline]] inline I32 round_half_even(F32 value) {
@@ -32,19 +39,32 @@ struct Both {
 #endif
 }
 
+template <class Item, class Vector>
+[[gnu::always_inline]] inline Vector gathered(const Item* from, I32 places) {
+#if MCC_WIDTH == 64
+  return reinterpret_cast<Vector>(_mm512_mask_i32gather_epi32(
+      _mm512_setzero_si512(), 0xffff, reinterpret_cast<__m512i>(places), from, 4));
+#elif MCC_WIDTH == 32
+  return reinterpret_cast<Vector>(_mm256_i32gather_epi32(
+      reinterpret_cast<const int*>(from), reinterpret_cast<__m256i>(places), 4));
+#else
+  Vector found;
+  for (int i = 0; i < lane_count; ++i) found[i] = from[places[i]];
+  return found;
+#endif
+}
+
+// The codes of levels by bisection of the breakpoints, all lanes in step.
 [[gnu::noinline]] I32 climb(const Staircases& stairs, const std::int32_t* converters, F32 level) {
-  I32 codes;
-  for (int i = 0; i < lane_count; ++i) {
-    const float* first = stairs.breakpoints + std::size_t(converters[i]) * stairs.count;
-    int below = 0;
-    for (int left = stairs.count; left > 0;) {
-      const int half = (left + 1) / 2;
-      below += first[below + half - 1] <= level[i] ? half : 0;
-      left -= half;
-    }
-    codes[i] = stairs.codes[std::size_t(converters[i]) * (stairs.count + 1) + below];
+  const I32 converter = load<I32>(converters), first = converter * stairs.count;
+  I32 below{};
+  for (int left = stairs.count; left > 0;) {
+    const int half = (left + 1) / 2;
+    const F32 breakpoint = gathered<float, F32>(stairs.breakpoints, first + below + (half - 1));
+    below += (breakpoint <= level) & half;
+    left -= half;
   }
-  return codes;
+  return gathered<std::int32_t, I32>(stairs.codes, first + converter + below);
 }
 
 // The part of a plan that every conversion needs, in registers.
@@ -74,74 +94,87 @@ struct Conversion {
 };
 
 // One unit and group of an input: what its phases add up to.
-template <bool noisy>
+template <bool noisy, int halves>
 class Accumulator {
  public:
   Accumulator(const AnalogPlan& plan, const Conversion& conversion, int unit, int piece)
-      : plan_(plan), conversion_(conversion), at_(unit * unit_cols + piece * lane_count) {}
+      : plan_(plan),
+        conversion_(conversion),
+        lifts_(load_halves<halves>(plan.lifts + piece * lane_count)),
+        converters_(plan.staircases.converters + unit * unit_sums + piece * lane_count) {}
 
-  [[gnu::always_inline]] void clear() { total_ = Both{}; }
+  [[gnu::always_inline]] void clear() { total_ = Halves<halves>{}; }
 
-  [[gnu::always_inline]] void add(const AnalogPhase& phase, const Both& sums,
-                                  const Both& variances, I16 normals) {
-    const I32 pairs = reinterpret_cast<I32>(normals);
-    const F32 even =
-        conversion_.template level<noisy>(sums.even, variances.even, pairs << 16 >> 16);
-    const F32 odd = conversion_.template level<noisy>(sums.odd, variances.odd, pairs >> 16);
-    Both codes;
-    if (plan_.staircases.count) {
-      const std::int32_t* converters = plan_.staircases.converters + at_;
-      codes = Both{climb(plan_.staircases, converters, even),
-               climb(plan_.staircases, converters + unit_pairs, odd)};
-    } else {
-      codes = Both{conversion_.clip(even), conversion_.clip(odd)};
+  [[gnu::always_inline]] void add(const AnalogPhase& phase, const Halves<halves>& sums,
+                                  const Halves<halves>& variances, I16 normals) {
+    for (int h = 0; h < halves; ++h) {
+      const I32 both = reinterpret_cast<I32>(normals);
+      const F32 level = conversion_.template level<noisy>(sums.half[h], variances.half[h],
+                                                          h == 0 ? both << 16 >> 16 : both >> 16);
+      I32 codes = plan_.staircases.count
+                      ? climb(plan_.staircases, converters_ + h * half_sums, level)
+                      : conversion_.clip(level);
+      if (phase.negative) codes = -codes;
+      total_.half[h] += codes << phase.shift;
     }
-    if (phase.negative) codes = Both{-codes.even, -codes.odd};
-    total_.even += codes.even << phase.shift;
-    total_.odd += codes.odd << phase.shift;
   }
 
-  // Adds what was accumulated to [even, odd]; `inputs` is the sum of the codes of the group.
-  [[gnu::always_inline]] void store_to(std::int32_t* totals, int lift, const std::int32_t* flips,
+  // Adds what was accumulated to totals; `inputs` is the sum of the codes of the group.
+  [[gnu::always_inline]] void store_to(std::int32_t* totals, const std::int32_t* flips,
                                        std::int32_t inputs) const {
-    Both total = total_;
-    if (flips) {
-      const I32 full = I32{} + plan_.digit * inputs;
-      const I32 even = load<I32>(flips), odd = load<I32>(flips + unit_pairs);
-      total.even = ((total.even ^ even) - even) + (even & full);
-      total.odd = ((total.odd ^ odd) - odd) + (odd & full);
+    for (int h = 0; h < halves; ++h, totals += half_sums) {
+      I32 total = total_.half[h];
+      if (flips) {
+        const I32 flip = load<I32>(flips + h * half_sums);
+        total = ((total ^ flip) - flip) + (flip & (I32{} + plan_.digit * inputs));
+      }
+      store(totals, load<I32>(totals) + (total << lifts_.half[h]));
     }
-    store(totals, load<I32>(totals) + (total.even << lift));
-    store(totals + unit_pairs, load<I32>(totals + unit_pairs) + (total.odd << lift));
   }
 
  private:
   const AnalogPlan& plan_;
   const Conversion& conversion_;
-  std::size_t at_;
-  Both total_{};
+  Halves<halves> lifts_;
+  const std::int32_t* converters_;
+  Halves<halves> total_{};
 };
 
-// Noise of the pairs of a unit, four phases at a time.
+// Noise of the reads of a unit. The reads of a sample are numbered group by group, in each the
+// phases of one position after another.
 class Noise {
  public:
   Noise(const AnalogPlan& plan, int unit, int piece)
-      : address_(plan.noise),
-        pairs_(std::uint32_t(plan.units) * unit_pairs),
-        first_(std::uint32_t(unit) * unit_pairs + std::uint32_t(piece) * lane_count) {}
+      : plan_(plan),
+        counters_(std::uint32_t(plan.units) * half_sums),
+        first_(std::uint32_t(unit) * half_sums + std::uint32_t(piece) * lane_count) {}
 
-  [[gnu::always_inline]] void draw(const Reading& reading, int group, int phase,
-                                   I16 (&normals)[phases_of_draw]) const {
-    const std::uint32_t number =
-        (reading.first + std::uint32_t(group)) * 2 + std::uint32_t(phase) / phases_of_draw;
-    read_normals(choice_, address_, reading.sample, number * pairs_ + first_, normals);
+  [[gnu::always_inline]] void start(const Reading& reading, int group) {
+    drawn_ = drawn_ && reading.sample == sample_;
+    sample_ = reading.sample;
+    read_ = (std::uint32_t(group) * plan_.positions + reading.position) *
+            std::uint32_t(plan_.phase_count);
+  }
+
+  // The numbers of the next phase.
+  [[gnu::always_inline]] I16 next() {
+    const std::uint32_t draw = read_ / reads_of_draw, place = read_ % reads_of_draw;
+    if (!drawn_ || draw != draw_) {
+      read_normals(choice_, plan_.noise, sample_, draw * counters_ + first_, normals_);
+      draw_ = draw;
+      drawn_ = true;
+    }
+    ++read_;
+    return normals_[place];
   }
 
  private:
+  const AnalogPlan& plan_;
   Choice choice_;
-  Address address_;
-  std::uint32_t pairs_;
-  std::uint32_t first_;
+  std::uint32_t counters_, first_;
+  std::uint32_t sample_ = 0, read_ = 0, draw_ = 0;
+  bool drawn_ = false;
+  I16 normals_[reads_of_draw]{};
 };
 
 // Sums of the codes of each group and input.

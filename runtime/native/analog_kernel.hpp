@@ -54,7 +54,7 @@ void fill_normals(const Address& address, std::uint32_t sample, std::uint32_t fi
   });
 }
 
-// Both numbers of a pair are in one item: that of the even column in the lower half.
+// An item holds the number of a sum of the first half of a unit, and above it one of the second.
 void fill_read_normals(const Address& address, std::uint32_t sample, std::uint32_t first,
                        std::size_t count, std::int32_t* items) {
   const Choice choice;

@@ -17,13 +17,13 @@ constexpr std::uint16_t chunk_start = 0x8000;  // makes sums of a chunk unsigned
 void make_sums(const std::int16_t* rows, int quads, std::size_t stride, std::uint16_t start,
                std::uint8_t* tables) {
   for (int quad = 0; quad < quads; ++quad, tables += table_entries * stride) {
-    const std::int16_t* from = rows + quad * quad_rows * unit_cols;
+    const std::int16_t* from = rows + quad * quad_rows * unit_sums;
     for (int i = 0; i < pieces; ++i) {
       U16 entries[table_entries];
       const std::uint16_t first = quad % analog_chunk_quads ? 0 : start;
       entries[0] = U16{} + first;
       for (int row = 0; row < quad_rows; ++row) {
-        const U16 more = load<U16>(from + (quad_rows - 1 - row) * unit_cols + i * (width / 2));
+        const U16 more = load<U16>(from + (quad_rows - 1 - row) * unit_sums + i * (width / 2));
         for (int e = 0; e < 1 << row; ++e) entries[(1 << row) + e] = entries[e] + more;
       }
       for (int e = 0; e < table_entries; ++e) store(tables + e * stride + i * width, entries[e]);
@@ -32,8 +32,8 @@ void make_sums(const std::int16_t* rows, int quads, std::size_t stride, std::uin
 }
 
 struct Looked {
-  I32 whole;      // sums of both columns of the pairs, as one number
-  I32 odd;        // sums of the odd columns
+  I32 whole;   // sums of both halves, as one number
+  I32 second;  // sums of the second half
   U16 variances;
 };
 
@@ -56,12 +56,13 @@ template <bool signed_drive, bool cells, int count>
     if constexpr (cells) looked.variances += load<U16>(entry + entry_bytes);
   }
   looked.whole += reinterpret_cast<I32>(sums);
-  looked.odd += reinterpret_cast<I32>(reinterpret_cast<U32>(sums) >> 16);
+  looked.second += reinterpret_cast<I32>(reinterpret_cast<U32>(sums) >> 16);
 }
 
 template <bool signed_drive, bool cells>
 [[gnu::always_inline]] inline void look_up(const std::uint8_t* tables, const std::uint8_t* index,
-                                           int quads, int step, Both& sums, Both& variances) {
+                                           int quads, int step, Halves<2>& sums,
+                                           Halves<2>& variances) {
   constexpr std::size_t quad_bytes = (cells ? 128 : 64) * table_entries;
   const std::uint32_t start =
       std::uint32_t(quads + analog_chunk_quads - 1) / analog_chunk_quads * chunk_start;
@@ -74,9 +75,9 @@ template <bool signed_drive, bool cells>
     negative += analog_chunk_quads;
   }
   if (quads) add_chunk<signed_drive, cells, 0>(tables, index, negative, quads, looked);
-  sums = {looked.whole - (looked.odd << 16), looked.odd};
-  const U32 pairs = reinterpret_cast<U32>(looked.variances);
-  variances = {reinterpret_cast<I32>(pairs & 0xffffu), reinterpret_cast<I32>(pairs >> 16)};
+  sums = {looked.whole - (looked.second << 16), looked.second};
+  const U32 both = reinterpret_cast<U32>(looked.variances);
+  variances = {reinterpret_cast<I32>(both & 0xffffu), reinterpret_cast<I32>(both >> 16)};
 }
 
 struct Group {
@@ -86,29 +87,27 @@ struct Group {
 };
 
 template <bool signed_drive, bool cells, bool noisy>
-void add_group(const AnalogPlan& plan, int unit, int lift, int batch, const AnalogScratch& scratch,
+void add_group(const AnalogPlan& plan, int unit, int batch, const AnalogScratch& scratch,
                const Group& group, std::int32_t* totals) {
   const Conversion conversion(plan);
   const int step = plan.groups.quads, steps = signed_drive ? 2 * step : step;
-  const std::size_t place = (std::size_t(unit) * plan.groups.count + group.number) * unit_cols;
+  const std::size_t place = (std::size_t(unit) * plan.groups.count + group.number) * unit_sums;
   for (int piece = 0; piece < analog_pieces; ++piece) {
-    const Noise noise(plan, unit, piece);
+    Noise noise(plan, unit, piece);
     const std::uint8_t* index = group.index;
     const std::uint8_t* tables = scratch.tables + piece * width;
-    Accumulator<noisy> accumulator(plan, conversion, unit, piece);
+    Accumulator<noisy, 2> accumulator(plan, conversion, unit, piece);
     for (int input = 0; input < batch; ++input) {
       accumulator.clear();
-      for (int phase = 0; phase < plan.phase_count; phase += phases_of_draw) {
-        I16 normals[phases_of_draw]{};
-        if constexpr (noisy) noise.draw(scratch.readings[input], group.number, phase, normals);
-        const int end = plan.phase_count - phase;
-        for (int p = 0; p < phases_of_draw && p < end; ++p, index += steps) {
-          Both sums, variances;
-          look_up<signed_drive, cells>(tables, index, group.quads, step, sums, variances);
-          accumulator.add(plan.phases[phase + p], sums, variances, normals[p]);
-        }
+      if constexpr (noisy) noise.start(scratch.readings[input], group.number);
+      for (int phase = 0; phase < plan.phase_count; ++phase, index += steps) {
+        I16 normals{};
+        if constexpr (noisy) normals = noise.next();
+        Halves<2> sums, variances;
+        look_up<signed_drive, cells>(tables, index, group.quads, step, sums, variances);
+        accumulator.add(plan.phases[phase], sums, variances, normals);
       }
-      accumulator.store_to(totals + input * unit_cols + piece * lane_count, lift,
+      accumulator.store_to(totals + input * unit_sums + piece * lane_count,
                            plan.flips ? plan.flips + place + piece * lane_count : nullptr,
                            scratch.inputs[group.number * batch + input]);
     }
@@ -116,11 +115,11 @@ void add_group(const AnalogPlan& plan, int unit, int lift, int batch, const Anal
 }
 
 template <bool signed_drive, bool cells, bool noisy>
-void add_quads(const AnalogPlan& plan, int unit, int lift, int batch, const AnalogScratch& scratch,
+void add_quads(const AnalogPlan& plan, int unit, int, int batch, const AnalogScratch& scratch,
                std::int32_t* totals) {
   const Groups& groups = plan.groups;
   constexpr std::size_t stride = cells ? 2 * entry_bytes : entry_bytes;
-  const std::size_t group_items = std::size_t(groups.quads) * quad_rows * unit_cols;
+  const std::size_t group_items = std::size_t(groups.quads) * quad_rows * unit_sums;
   const std::size_t group_indices =
       std::size_t(batch) * plan.phase_count * (signed_drive ? 2 : 1) * groups.quads;
   for (int number = 0; number < groups.count; ++number) {
@@ -130,8 +129,8 @@ void add_quads(const AnalogPlan& plan, int unit, int lift, int batch, const Anal
     if constexpr (cells)
       make_sums(plan.variances + at, quads, stride, 0, scratch.tables + entry_bytes);
     add_group<signed_drive, cells, noisy>(
-        plan, unit, lift, batch, scratch,
-        {number, quads, scratch.indices + number * group_indices}, totals);
+        plan, unit, batch, scratch, {number, quads, scratch.indices + number * group_indices},
+        totals);
   }
 }
 
@@ -141,10 +140,10 @@ AddUnit choose_quads(const AnalogPlan& plan) {
   return plan.noisy ? add_quads<signed_drive, false, true> : add_quads<signed_drive, false, false>;
 }
 
-void add_chosen_quads(const AnalogPlan& plan, int unit, int lift, int batch,
+void add_chosen_quads(const AnalogPlan& plan, int unit, int sums, int batch,
                       const AnalogScratch& scratch, std::int32_t* totals) {
   const AddUnit chosen = plan.signed_drive ? choose_quads<true>(plan) : choose_quads<false>(plan);
-  chosen(plan, unit, lift, batch, scratch, totals);
+  chosen(plan, unit, sums, batch, scratch, totals);
 }
 
 void prepare_quads(const AnalogPlan& plan, const AnalogInputs& inputs,

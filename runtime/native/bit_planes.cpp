@@ -171,8 +171,9 @@ BitPlaneKernel kernel_of(Level level) {
 // The memory of one thread.
 struct Scratch {
   Scratch(const BitPlanePlan& plan, std::size_t inputs)
-      : codes(2 * plan.groups.quads * quad_rows),
-        indices(std::size_t(plan.groups.count) * inputs * plan.slot_count * plan.groups.quads),
+      : codes(2 * plan.groups.quads * quad_rows + quad_slack),
+        indices(std::size_t(plan.groups.count) * inputs * plan.slot_count * plan.groups.quads +
+                quad_slack),
         tables(std::size_t(plan.groups.quads) * table_bytes),
         sums(inputs * lanes) {}
   BitPlaneScratch view() const { return {codes.data(), indices.data(), tables.data()}; }

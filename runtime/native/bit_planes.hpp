@@ -20,6 +20,7 @@ constexpr int table_bytes = table_entries * lanes;
 constexpr int max_phases = 8;
 constexpr int max_slots = 16;
 constexpr int dead_strip = -1;
+constexpr int quad_slack = 64;  // bytes after codes and indices that may be read and written
 
 // Digits, 64 lanes at a time: [lane block][group][quad][row of quad][lane]. Four strips of 16
 // columns of one slice make a lane block; lane 4 i + j is column i of strip j.

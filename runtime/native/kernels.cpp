@@ -7,6 +7,7 @@ void bind_analog(nb::module_& module);
 void bind_bit_planes(nb::module_& module);
 void bind_cells(nb::module_& module);
 void bind_clock(nb::module_& module);
+void bind_elementwise(nb::module_& module);
 void bind_integers(nb::module_& module);
 void bind_levels(nb::module_& module);
 void bind_windows(nb::module_& module);
@@ -18,6 +19,7 @@ NB_MODULE(_kernels, module) {
   bind_bit_planes(module);
   bind_cells(module);
   bind_clock(module);
+  bind_elementwise(module);
   bind_integers(module);
   bind_levels(module);
   bind_windows(module);

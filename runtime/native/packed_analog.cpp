@@ -16,6 +16,7 @@ namespace {
 constexpr int most_fraction = 14;
 constexpr double least_variance = 0x1p-40;  // of a group, in squared digits: below, there is none
 constexpr std::size_t cells_worth_a_thread = 50'000;
+constexpr std::size_t units_of_block = 4;
 constexpr std::size_t chunk_rows = analog_chunk_quads * quad_rows;
 
 // The nearest whole number, of two the even one, below 2**31: the lowest bits of a sum in which a
@@ -101,11 +102,11 @@ PackedAnalog::PackedAnalog(const Matrix& matrix, const std::optional<Matrix>& sp
     found[number] = bounds(matrix, variances_of, block_of(number));
   });
   choose_scales(std::accumulate(found.begin(), found.end(), Bounds{}, wider));
-  const std::size_t cells = units() * groups.count * groups.quads * quad_rows * unit_cols;
+  const std::size_t cells = units() * groups.count * groups.quads * quad_rows * unit_sums;
   weights = Aligned<std::int16_t>(cells);
   if (spreads) {
     variances = Aligned<std::int16_t>(cells);
-    starts = Aligned<std::int32_t>(units() * groups.count * unit_cols);
+    starts = Aligned<std::int32_t>(units() * groups.count * unit_sums);
   }
   each_block(threads, [&](std::size_t number) {
     pack_weights(matrix, block_of(number));
@@ -114,22 +115,25 @@ PackedAnalog::PackedAnalog(const Matrix& matrix, const std::optional<Matrix>& sp
   if (flipped) pack_flips(*flipped);
 }
 
+std::size_t PackedAnalog::blocks() const {
+  return (units() + units_of_block - 1) / units_of_block;
+}
+
 PackedAnalog::Block PackedAnalog::block_of(std::size_t number) const {
-  const std::size_t first = number * unit_cols * slices;
-  return {first, std::min(sums - first, unit_cols * slices), number * slices};
+  const std::size_t unit = number * units_of_block, first = unit * sums_of_unit();
+  return {unit, first, std::min(sums - first, units_of_block * sums_of_unit())};
 }
 
 std::size_t PackedAnalog::place_of_row(std::size_t row) const {
   const std::size_t group = row / groups.rows, within = row % groups.rows;
   const std::size_t start = group * groups.quads * quad_rows;
-  if (by_quads()) return (start + within) * unit_cols;
-  return (start + within / 2 * 2) * unit_cols + within % 2;
+  if (by_quads()) return (start + within) * unit_sums;
+  return (start + within / 2 * 2) * unit_sums + within % 2;
 }
 
 std::size_t PackedAnalog::place_of_sum(std::size_t group, std::size_t sum) const {
-  const std::size_t col = sum / slices % unit_cols;
-  const std::size_t unit = sum / slices / unit_cols * slices + sum % slices;
-  return (unit * groups.count + group) * unit_cols + col % 2 * unit_pairs + col / 2;
+  const std::size_t unit = sum / sums_of_unit();
+  return (unit * groups.count + group) * unit_sums + sum % sums_of_unit();
 }
 
 PackedAnalog::Bounds PackedAnalog::wider(const Bounds& a, const Bounds& b) {
@@ -208,22 +212,25 @@ void PackedAnalog::pack_variances(const Matrix& matrix, const Block& block) {
 }
 
 // Spreads the numbers of a row over the units of a block. Cells are, by quads, [unit][group][row]
-// [column]; by pairs, [unit][group][pair of rows][even, odd][row of pair].
+// [place in both halves, half]; by pairs, [unit][group][pair of rows][sum][row of pair].
 void PackedAnalog::pack_row(const std::int32_t* numbers, const Block& block,
                             std::int16_t* to) const {
-  const std::size_t unit_cells = groups.count * groups.quads * quad_rows * unit_cols;
-  const std::size_t cols_here = block.count / slices;
-  for (std::size_t slice = 0; slice < slices; ++slice) {
-    std::int16_t* cells = to + (block.unit + slice) * unit_cells;
-    for (std::size_t col = 0; col < cols_here; ++col) {
-      const std::size_t at = by_quads() ? col : (col % 2 * unit_pairs + col / 2) * 2;
-      cells[at] = static_cast<std::int16_t>(numbers[col * slices + slice]);
+  const std::size_t unit_cells = groups.count * groups.quads * quad_rows * unit_sums;
+  const std::size_t half_step = by_quads() ? 1 : unit_sums;
+  std::int16_t* cells = to + block.unit * unit_cells;
+  for (std::size_t first = 0; first < block.count; first += sums_of_unit(), cells += unit_cells) {
+    const std::size_t left = std::min(block.count - first, sums_of_unit());
+    for (std::size_t half = 0; half * half_sums < left; ++half) {
+      const std::size_t start = half * half_sums, end = std::min<std::size_t>(left, start + half_sums);
+      for (std::size_t sum = start; sum < end; ++sum)
+        cells[(sum - start) * 2 + half * half_step] =
+            static_cast<std::int16_t>(numbers[first + sum]);
     }
   }
 }
 
 void PackedAnalog::pack_flips(const Flags& flipped) {
-  flips = Aligned<std::int32_t>(units() * groups.count * unit_cols);
+  flips = Aligned<std::int32_t>(units() * groups.count * unit_sums);
   for (std::size_t group = 0; group < std::size_t(groups.count); ++group)
     for (std::size_t sum = 0; sum < sums; ++sum)
       flips.data()[place_of_sum(group, sum)] = flipped.data()[group * sums + sum] ? -1 : 0;
@@ -236,13 +243,11 @@ void PackedAnalog::set_staircases(const Converters& converter_of, const Matrix& 
   require(steps >= 1 && steps < (1u << 24), "a converter needs breakpoints, less than 2**24");
   require(codes.shape(0) == count && codes.shape(1) == steps + 1,
           "codes must be one more than the breakpoints of each converter");
-  converters_ = Aligned<std::int32_t>(units() * unit_cols);
+  converters_ = Aligned<std::int32_t>(units() * unit_sums);
   for (std::size_t sum = 0; sum < sums; ++sum) {
     const std::int32_t converter = converter_of.data()[sum];
     require(converter >= 0 && std::size_t(converter) < count, "there is no such converter");
-    const std::size_t unit = sum / slices / unit_cols * slices + sum % slices;
-    const std::size_t col = sum / slices % unit_cols;
-    converters_.data()[unit * unit_cols + col % 2 * unit_pairs + col / 2] = converter;
+    converters_.data()[sum / sums_of_unit() * unit_sums + sum % sums_of_unit()] = converter;
   }
   breakpoints_ = Aligned<float>(count * steps);
   codes_ = Aligned<std::int32_t>(count * (steps + 1));

@@ -39,8 +39,8 @@ class PackedAnalog {
            converters_.nbytes() + breakpoints_.nbytes() + codes_.nbytes();
   }
   std::size_t cols() const { return sums / slices; }
-  std::size_t blocks() const { return (cols() + unit_cols - 1) / unit_cols; }
-  std::size_t units() const { return blocks() * slices; }
+  std::size_t sums_of_unit() const { return unit_sums / slices * slices; }
+  std::size_t units() const { return (sums + sums_of_unit() - 1) / sums_of_unit(); }
   bool by_quads() const { return dac_bits == 1; }
 
   std::size_t rows, sums, slices;
@@ -60,13 +60,14 @@ class PackedAnalog {
     bool good = true;     // whether all numbers are finite, and variances not negative
   };
   static Bounds wider(const Bounds& a, const Bounds& b);
-  // The sums of up to 32 columns of weights, which lie side by side.
+  // The sums of some units, which lie side by side.
   struct Block {
+    std::size_t unit;          // the first of them
     std::size_t first, count;  // sums
-    std::size_t unit;          // the first of its units
   };
   template <class Run>
   void each_block(std::size_t threads, const Run& run) const;
+  std::size_t blocks() const;
   Block block_of(std::size_t number) const;
   Bounds bounds(const Matrix& weights, const Matrix* variances, const Block& block) const;
   void choose_scales(const Bounds& bounds);

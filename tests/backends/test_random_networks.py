@@ -13,6 +13,7 @@ from mcc.ir.hardware import (
     Encoding,
     InputCoding,
     InputForm,
+    Reference,
     Subtraction,
     Target,
 )
@@ -30,6 +31,7 @@ VARIANTS: Mapping[str, Sequence[Any]] = {
     "macro.column_flip": [False, True],
     "macro.differential": list(Differential),
     "macro.subtraction": list(Subtraction),
+    "macro.reference": list(Reference),
     "macro.slice_overlap": [0, 1, 2],
     "macro.input_form": list(InputForm),
     "macro.input_coding": list(InputCoding),
@@ -41,7 +43,7 @@ VARIANTS: Mapping[str, Sequence[Any]] = {
 }
 """What must have been drawn for a program with tiles; any encoding goes with any input form."""
 PAIRS = ("macro.differential", "macro.subtraction")
-"""What only pairs of columns have a choice of; elsewhere it is the first one."""
+"""What pairs of columns have a choice of; elsewhere, without a reference, it is the first one."""
 
 
 def network(pick: random.Random, length: int) -> Network:
@@ -85,6 +87,19 @@ def network(pick: random.Random, length: int) -> Network:
 
 def drawn(pick: random.Random) -> Target:
     """A random chip: mesh, memory, and how numbers become cells and phases."""
+    plain = without_reference(pick)
+    other = random.Random(plain.digest())
+    macro = plain.macro
+    if macro.encoding is not Encoding.OFFSET or macro.column_flip:
+        return plain
+    reference = other.choice(VARIANTS["macro.reference"])
+    choices = VARIANTS["macro.subtraction"] if reference is Reference.COLUMN else ["before"]
+    changes = {"macro.reference": reference.value, "macro.subtraction": other.choice(choices)}
+    return plain.with_values(changes)
+
+
+def without_reference(pick: random.Random) -> Target:
+    """A random chip that has no reference columns."""
     encoding = pick.choice(VARIANTS["macro.encoding"])
     offset, cell_bits = encoding is Encoding.OFFSET, pick.choice(VARIANTS["cell.bits"])
     flips = VARIANTS["macro.column_flip"] if offset else [False]

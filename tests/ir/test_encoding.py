@@ -103,7 +103,7 @@ def test_digits_carry_the_whole_product(
     codes[0], codes[1] = low, high - 1
     encoded = encode(weights, macro, cell, 6)
     digits = flipped(encoded.cells, encoded.flips, macro, cell).astype(np.int64)
-    total = np.zeros((4, 5), np.int64)
+    total = np.zeros((4, 5))
     for phase in phases(macro, input_bits, signed):
         drive = phase.drive(codes).astype(np.int64)
         assert abs(drive).max() < 2**phase.bits <= 2**dac_bits

@@ -158,6 +158,7 @@ def test_everything_wrong_is_said_at_once(write: Write) -> None:
     assert found[10].help.startswith("known: assumed")
 
 
+REFERENCE = {"macro.encoding": "offset", "macro.reference": "column"}
 IMPOSSIBLE = [
     ({"macro.active_rows": "513"}, "macro.active_rows"),
     ({"macro.adc.columns_per_adc": "514"}, "macro.adc.columns_per_adc"),
@@ -190,7 +191,13 @@ IMPOSSIBLE = [
     ),
     ({"macro.encoding": "offset", "macro.subtraction": "after"}, "macro.subtraction"),
     ({"macro.encoding": "offset", "macro.differential": "two_sided"}, "macro.differential"),
+    ({"macro.reference": "column"}, "macro.reference"),
+    ({**REFERENCE, "macro.adc.bits": "1"}, "macro.adc.bits"),
+    ({**REFERENCE, "macro.column_flip": "true"}, "macro.reference"),
     ({"macro.slice_overlap": "1"}, "macro.slice_overlap"),
+    ({"macro.slice_overlap": "0.995", "macro.guard_slices": "1"}, "macro.slice_overlap"),
+    ({"macro.slice_overlap": "0.5"}, "macro.slice_overlap"),
+    ({"macro.slice_overlap": "0.5", "macro.guard_slices": "14"}, "macro.guard_slices"),
     (
         {"macro.encoding": "offset", "macro.accumulation": "analog", "macro.adc.bits": "1"},
         "macro.adc.bits",

@@ -173,6 +173,22 @@ def test_a_product_takes_what_the_manual_says() -> None:
             2 * (4 * 3 * 2 + 16 * 5),
             2 * 16 * 14,
         ),
+        ({"macro.encoding": "offset"}, 16 * (2 + 16 * 5), 8 * 2 * 16 * 8),
+        (
+            {"macro.encoding": "offset", "macro.reference": "column"},
+            16 * (2 + 16 * 5),
+            8 * 2 * 16 * 8,
+        ),
+        (
+            {
+                "macro.encoding": "offset",
+                "macro.reference": "column",
+                "macro.subtraction": "after",
+                "macro.adc.columns_per_adc": 512,
+            },
+            16 * (2 + 17 * 8 * 5),
+            8 * 2 * 17 * 8,
+        ),
         (
             {"cell.bits": 2, "macro.slice_overlap": 1},
             16 * (2 + 8 * 5),
@@ -183,7 +199,10 @@ def test_a_product_takes_what_the_manual_says() -> None:
 def test_arithmetic_decides_when_sums_are_converted(
     changes: dict[str, Any], cycles: int, conversions: int
 ) -> None:
-    """8 phases, 2 groups, 16 columns of 7 pairs; 5 slices hold 7 bits where each counts thrice."""
+    """8 phases, 2 groups, 16 columns of 7 pairs; 5 slices hold 7 bits where each counts thrice.
+
+    Of the offset encoding 16 columns of 8 slices; one more is the reference.
+    """
     program = single(RRAM.with_values(changes))
     pipeline = product(10, 100, 16).timing(program.context(0))
     assert pipeline.stages[1].cycles == cycles
@@ -198,6 +217,9 @@ def test_a_product_counts_its_events() -> None:
     assert events.cell_reads == events.dac_drives * 16 * 14
     assert events.adc_conversions == events.shift_adds == 10 * 8 * 2 * 16 * 7
     assert events.memory_bytes == 10 * (100 + 2 * 64)
+    reference = single(RRAM.with_values({"macro.encoding": "offset", "macro.reference": "column"}))
+    events = product(10, 100, 16).events(reference.context(0))
+    assert events.cell_reads == events.dac_drives * 17 * 8
     offset = {"macro.encoding": "offset", "macro.adc.columns_per_adc": 8}
     events = product(10, 100, 16).events(single(RRAM.with_values(offset)).context(0))
     assert events.adc_conversions == 10 * 8 * 2 * 16 * 8

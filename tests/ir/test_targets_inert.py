@@ -89,6 +89,7 @@ CONTEXTS: dict[str, Context] = {
     "macro.differential": (("macro.column_flip", False), ("macro.encoding", "differential")),
     "macro.encoding": (("macro.column_flip", False),),
     "macro.input_coding": (("macro.dac_bits", 2),),
+    "macro.reference": (("macro.column_flip", False), ("macro.encoding", "offset")),
     "macro.slice_overlap": (("cell.bits", 2),),
     "macro.subtraction": (("macro.column_flip", False), ("macro.encoding", "differential")),
     "core.queue_depth": (
@@ -117,6 +118,7 @@ CHANGES: dict[str, Value] = {
     "macro.adc.bits": 3,
     "macro.adc.columns_per_adc": 64,
     "macro.adc.kind": "flash",
+    "macro.guard_slices": 1,
     "macro.slice_overlap": 1,
 }
 """Values that are worse by enough to become the bottleneck; elsewhere half as much again does."""

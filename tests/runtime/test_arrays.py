@@ -89,7 +89,7 @@ def test_every_sum_passes_the_converter(
     program = programmed(target, weights, input_signed=True, shift=shift)
     encoded = encode(weights, target.macro, target.cell, 8)
     values = digit_values(target.macro, target.cell, 8)
-    expected = np.zeros((3, 5, 4), np.int64)
+    expected = np.zeros((3, 5, 4))
     for first in range(0, 37, 16):
         rows = slice(first, first + 16)
         flips = encoded.flips[first // 16]

@@ -113,6 +113,16 @@ def test_nested_loops_count_like_an_odometer() -> None:
     assert np.array_equal(run(code, samples()), np.stack([wanted] * 3))
 
 
+def test_a_result_may_lie_over_its_source() -> None:
+    """All elements are read before the first one is written."""
+    code = program(
+        [load(), Unary(UnaryOperation.RELU, dense(4), dense(0)), store(4)],
+        outputs=(Region("y", 512, F32, (8,)),),
+    )
+    x = samples()
+    assert np.array_equal(run(code, x), np.maximum(x, 0))
+
+
 def test_streams_may_run_backwards_repeat_and_lie_unaligned() -> None:
     backwards = Stream(F32, 28 + 1, ((8, -4),))
     code = program(

@@ -131,15 +131,16 @@ def test_ideal_cells_give_the_kernels_bits(encoding: Encoding) -> None:
 
 
 @pytest.mark.parametrize(("cols", "slices"), [(2, 3), (32, 1), (45, 2)])
-def test_numbers_of_reads_are_those_of_the_kernel(cols: int, slices: int) -> None:
+@pytest.mark.parametrize("phases", [1, 3, 8])
+def test_numbers_of_reads_are_those_of_the_kernel(cols: int, slices: int, phases: int) -> None:
     noise = Noise(seed=5, place=READS.place, event=2, sample=3, positions=4)
-    drawn = ReadNoise(Inputs(READS, 2, 9), cols=cols, slices=slices, groups=3)
+    drawn = ReadNoise(Inputs(READS, 2, 9), sums=cols * slices, slices=slices, phases=phases)
     for group in range(3):
-        for phase in range(8):
-            expected = noise.draw(11, cols, slices, (3, group, phase))[2:]
-            found = drawn.of(group, phase) * np.sqrt(READ_VARIANCE)
-            assert np.array_equal(np.rint(found), expected)
-            assert np.allclose(found, expected, rtol=1e-12)
+        found = drawn.of(group) * np.sqrt(READ_VARIANCE)
+        for phase in range(phases):
+            expected = noise.draw(11, cols * slices, slices, (group, phase, phases))[2:]
+            assert np.array_equal(np.rint(found[:, phase]), expected)
+            assert np.allclose(found[:, phase], expected, rtol=1e-12)
 
 
 REAL: dict[str, Any] = {

@@ -320,13 +320,47 @@ def test_wrong_shapes_and_values_are_refused(call: Callable[[], object], message
 
 
 @pytest.mark.parametrize("threads", [1, 3])
-def test_windows_become_rows(threads: int) -> None:
-    image = np.random.default_rng(0).integers(-128, 128, (2, 3, 9, 11)).astype(np.int8)
+@pytest.mark.parametrize("channels", [1, 3, 8])
+@pytest.mark.parametrize(("width", "step"), [(5, 1), (11, 1), (35, 1), (35, 2)])
+def test_windows_become_rows(channels: int, width: int, step: int, threads: int) -> None:
+    image = np.random.default_rng(0).integers(-128, 128, (2, channels, 9, width)).astype(np.int8)
     windows = np.lib.stride_tricks.sliding_window_view(image, (3, 3), (2, 3))
-    windows = windows.transpose(0, 2, 3, 1, 4, 5)[:, ::2]
-    found = _kernels.gather_codes(windows, 27, threads=threads)
+    windows = windows.transpose(0, 2, 3, 1, 4, 5)[:, ::2, ::step]
+    found = _kernels.gather_codes(windows, 9 * channels, threads=threads)
     assert found.dtype == np.int8
-    assert np.array_equal(found, windows.reshape(-1, 27))
+    assert np.array_equal(found, windows.reshape(-1, 9 * channels))
+
+
+def test_rows_side_by_side_are_copied() -> None:
+    codes = np.random.default_rng(0).integers(0, 256, (7, 40)).astype(np.uint8)
+    assert np.array_equal(_kernels.gather_codes(codes[::2, 3:], 37), codes[::2, 3:])
+    assert np.array_equal(_kernels.gather_codes(codes.T, 7), codes.T)
+    assert np.array_equal(_kernels.gather_codes(codes[:, ::-1], 40), codes[:, ::-1])
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("cols", [1, 6, 8])
+@pytest.mark.parametrize("axes", [(0, 1, 2, 3), (0, 2, 3, 1), (3, 2, 1, 0)])
+def test_sums_are_added_wherever_they_belong(
+    axes: tuple[int, ...], cols: int, threads: int
+) -> None:
+    random = np.random.default_rng(cols)
+    shape = [5, 9, 11]
+    shape.insert(axes.index(3), cols)
+    totals = random.integers(-(2**31), 2**31, shape).astype(np.int32)
+    view = np.moveaxis(totals, axes.index(3), -1)[:, ::2]
+    products = random.integers(-(2**31), 2**31, (view.size // cols, cols)).astype(np.int32)
+    expected = view + products.reshape(view.shape)
+    before = np.moveaxis(totals, axes.index(3), -1)[:, 1::2].copy()
+    _kernels.add_sums(view, products, threads=threads)
+    assert np.array_equal(view, expected)
+    assert np.array_equal(np.moveaxis(totals, axes.index(3), -1)[:, 1::2], before)
+
+
+def test_sums_of_another_shape_are_refused() -> None:
+    for shape in ((6, 4), (5, 5)):
+        with pytest.raises(ValueError, match="products"):
+            _kernels.add_sums(np.zeros((5, 4), np.int32), np.zeros(shape, np.int32))
 
 
 def test_windows_are_refused_that_hold_no_whole_rows() -> None:

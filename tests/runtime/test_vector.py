@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mcc.ir.network.reference import session_options
 from mcc.ir.program.instructions import BinaryOperation, ReduceOperation, UnaryOperation
-from mcc.runtime import vector
+from mcc.runtime import _kernels, vector
 
 Array = NDArray[Any]
 TYPES = {"float32": "float", "int32": "int32", "int8": "int8", "uint8": "uint8"}
@@ -103,21 +103,24 @@ UNARY: dict[UnaryOperation, str] = {
 @pytest.mark.parametrize("operation", list(UNARY))
 def test_unary_floats(operation: UnaryOperation) -> None:
     source = np.concatenate([pairs(special_floats())[0], random_floats(1001)])
-    found = vector.unary(operation, source, 0.1, 0.0)
+    found = np.empty_like(source)
+    vector.unary(operation, source, 0.1, 0.0, found)
     assert_same_bits(found, judge(UNARY[operation], f"float[{len(source)}]", x=source))
 
 
 @pytest.mark.parametrize("operation", [UnaryOperation.RELU, UnaryOperation.NEG, UnaryOperation.ABS])
 def test_unary_integers(operation: UnaryOperation) -> None:
     source = pairs(edge_integers())[0]
-    found = vector.unary(operation, source, 0.0, 0.0)
+    found = np.empty_like(source)
+    vector.unary(operation, source, 0.0, 0.0, found)
     assert_same_bits(found, judge(UNARY[operation], f"int32[{len(source)}]", x=source))
 
 
 @pytest.mark.parametrize("limits", [(0.0, 6.0), (-1.0, 1.0), (-0.0, 0.0), (-2.5, float("inf"))])
 def test_clip(limits: tuple[float, float]) -> None:
     source = np.concatenate([pairs(special_floats())[0], random_floats(1001)])
-    found = vector.unary(UnaryOperation.CLIP, source, *limits)
+    found = np.empty_like(source)
+    vector.unary(UnaryOperation.CLIP, source, *limits, found)
     low, high = np.float32(limits[0]), np.float32(limits[1])
     body = "y = Clip(x, low, high)"
     wanted = judge(body, f"float[{len(source)}]", x=source, low=np.array(low), high=np.array(high))
@@ -126,7 +129,8 @@ def test_clip(limits: tuple[float, float]) -> None:
 
 def test_clip_of_integers_takes_infinite_limits() -> None:
     source = edge_integers()
-    found = vector.unary(UnaryOperation.CLIP, source, float("-inf"), 5.0)
+    found = np.empty_like(source)
+    vector.unary(UnaryOperation.CLIP, source, float("-inf"), 5.0, found)
     assert_same_bits(found, np.minimum(source, np.int32(5)))
 
 
@@ -135,7 +139,8 @@ def test_quantize(low: int, high: int, zero: int) -> None:
     dtype = np.dtype(np.int8 if low < 0 else np.uint8)
     source = np.concatenate([special_floats(), random_floats(4001)])
     scale = np.array(0.037, np.float32)
-    found = vector.quantize(source, scale, zero, low, high, dtype)
+    found = np.empty(source.shape, dtype)
+    vector.quantize(source, np.broadcast_to(scale, source.shape), (zero, low, high), found)
     body = f"""
         q = Div(x, s) r = Round(q)
         z = Constant <value_float = {zero}.0> () a = Add(r, z)
@@ -153,7 +158,9 @@ def test_dequantize(biased: bool) -> None:
     sums = np.concatenate([many, edge_integers()[:, None] + np.zeros((1, 33), np.int32)])
     scale = random_floats(33, 4)
     bias = random_floats(33, 5) if biased else None
-    found = vector.dequantize(sums, scale, bias)
+    found = np.empty(sums.shape, np.float32)
+    offset = None if bias is None else np.broadcast_to(bias, sums.shape)
+    vector.dequantize(sums, np.broadcast_to(scale, sums.shape), offset, found)
     body = "f = Cast <to = 1> (x) p = Mul(f, s) " + (
         "y = Add(p, b)" if biased else "y = Identity(p)"
     )
@@ -190,13 +197,63 @@ def test_maxima(operation: ReduceOperation, before: str, dtype: str) -> None:
     assert_same_bits(found, wanted)
 
 
-def test_strided_views_give_the_same_bits() -> None:
-    wide = random_floats(64 * 9).reshape(64, 9)
-    functions: list[Callable[[Array], Array]] = [
-        lambda x: vector.quantize(x, np.array(0.1, np.float32), 0, 0, 255, np.dtype(np.uint8)),
-        lambda x: vector.unary(UnaryOperation.RELU, x, 0, 0),
-        lambda x: vector.reduce(ReduceOperation.ADD, x, 1),
-    ]
-    for function in functions:
-        view = wide[::3, ::-2]
-        assert_same_bits(function(view), function(view.copy()))
+STRIDED: dict[str, Callable[[Array], Array]] = {
+    "rows": lambda x: x[::3],
+    "backwards": lambda x: x[::3, ::-2],
+    "turned": lambda x: x.T,
+    "channels": lambda x: x.reshape(8, 8, 9).transpose(0, 2, 1),
+}
+
+
+@pytest.mark.parametrize("level", _kernels.levels())
+@pytest.mark.parametrize("view", STRIDED.values(), ids=STRIDED)
+def test_strided_views_give_the_same_bits(view: Callable[[Array], Array], level: str) -> None:
+    """Scales and biases change from row to row, or from column to column, or not at all."""
+    reals = view(np.append(special_floats(), random_floats(64 * 9 - 19)).reshape(64, 9))
+    sums = view(np.random.default_rng(1).integers(-(2**31), 2**31, (64, 9)).astype(np.int32))
+    for scale in (random_floats(1, 2), random_floats(reals.shape[-1], 3), random_floats(64 * 9, 4)):
+        steps = scale[: reals.size].reshape(reals.shape) if len(scale) == 64 * 9 else scale
+        if reals.size < len(scale) or len(scale) < 64 * 9:
+            steps = np.broadcast_to(scale[: reals.shape[-1]], reals.shape)
+        codes, real, clipped = (view(np.zeros((64, 9), kind)) for kind in ("u1", "f4", "f4"))
+        limits = {"zero": 3, "low": 0, "high": 200}
+        _kernels.quantize(reals, steps, **limits, result=codes, level=level)
+        _kernels.dequantize(sums, steps, steps, result=real, level=level)
+        _kernels.clip(reals, low=-1.0, high=2.0, result=clipped, level=level)
+        wanted = np.clip(np.rint(reals / steps) + np.float32(3), 0, 200)
+        assert np.array_equal(codes, np.where(np.isnan(wanted), 0, wanted))
+        assert_same_bits(real, sums.astype(np.float32) * steps + steps)
+        assert_same_bits(clipped, np.clip(reals, np.float32(-1), np.float32(2)))
+
+
+def test_a_result_may_be_its_source() -> None:
+    memory = random_floats(40)
+    wanted = np.clip(memory, 0, 1)
+    vector.unary(UnaryOperation.CLIP, memory, 0, 1, memory)
+    assert np.array_equal(memory, wanted)
+
+
+def test_operands_lie_at_any_bytes() -> None:
+    """Elements 6 bytes apart, from an odd address on."""
+    memory = np.zeros((3, 400), np.uint8)
+    odd = [np.ndarray((3, 19), np.float32, memory, start, (400, 6)) for start in (1, 131, 263)]
+    odd[0][...] = special_floats()
+    odd[1][...] = 0.37
+    codes = np.empty(odd[0].shape, np.uint8)
+    vector.quantize(odd[0], odd[1], (7, 0, 255), codes)
+    wanted = np.clip(np.rint(special_floats() / np.float32(0.37)) + np.float32(7), 0, 255)
+    assert np.array_equal(codes[1], np.where(np.isnan(wanted), 0, wanted))
+    vector.unary(UnaryOperation.RELU, odd[0], 0, 0, odd[2])
+    assert_same_bits(odd[2][2], np.where(special_floats() < 0, np.float32(0), special_floats()))
+
+
+def test_operands_of_another_kind_are_refused() -> None:
+    reals, sums = np.zeros((3, 4), np.float32), np.zeros((3, 4), np.int32)
+    with pytest.raises(ValueError, match="shape"):
+        _kernels.clip(reals[:, :3], low=0, high=1, result=reals)
+    with pytest.raises(ValueError, match="shape"):
+        _kernels.dequantize(sums, reals[0], None, result=reals)
+    with pytest.raises(TypeError, match="float32"):
+        _kernels.clip(reals.astype(float), low=0, high=1, result=reals)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(TypeError, match="uint8 or int8"):
+        _kernels.quantize(reals, reals, zero=0, low=0, high=1, result=sums)  # pyright: ignore[reportArgumentType]

@@ -17,6 +17,12 @@ NO_LINES = {
 FORMS: dict[str, dict[str, Any]] = {
     "after": {"macro.encoding": "differential", "macro.subtraction": "after"},
     "two_sided": {"macro.encoding": "differential", "macro.differential": "two_sided"},
+    "reference": {"macro.encoding": "offset", "macro.reference": "column"},
+    "reference_after": {
+        "macro.encoding": "offset",
+        "macro.reference": "column",
+        "macro.subtraction": "after",
+    },
     "overlap": {"cell.bits": 2, "macro.slice_overlap": 1},
     "flipped": {"macro.encoding": "offset", "macro.column_flip": True},
     "summed": {"macro.accumulation": "analog", "macro.adc.bits": 20},

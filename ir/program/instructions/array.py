@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import ClassVar, final
 
 from mcc.ir.hardware.derived import conversions, conversions_in_sequence, phase_cycles
-from mcc.ir.hardware.encoding import physical_columns, row_groups
+from mcc.ir.hardware.encoding import physical_columns, row_groups, subtracts_reference
+from mcc.ir.hardware.encoding import tile_columns as columns_of
 from mcc.ir.hardware.phases import phases, steps
 from mcc.ir.hardware.target import Target
 from mcc.ir.program.events import Events
@@ -22,8 +23,15 @@ SUM_BYTES = 4
 
 
 def tile_columns(target: Target, tile: Tile) -> int:
-    """Return the number of physical columns of a tile."""
-    return tile.cols * physical_columns(target.macro, target.cell, tile.weight_bits)
+    """Return the number of physical columns of a tile, its reference column included."""
+    return columns_of(target.macro, target.cell, tile.weight_bits, tile.cols)
+
+
+def converted_columns(target: Target, tile: Tile) -> int:
+    """Return the number of physical columns of a tile that are converted, alone or in pairs."""
+    if subtracts_reference(target.macro):
+        return tile.cols * physical_columns(target.macro, target.cell, tile.weight_bits)
+    return tile_columns(target, tile)
 
 
 def analog_steps(target: Target, tile: Tile) -> int:
@@ -42,7 +50,7 @@ def array_cycles(target: Target, tile: Tile) -> int:
     """Return the cycles a macro needs for one product with a tile."""
     macro = target.macro
     count, driving = analog_steps(target, tile), driving_cycles(target, tile)
-    sequence = conversions_in_sequence(macro, tile.col, tile_columns(target, tile))
+    sequence = conversions_in_sequence(macro, tile.col, converted_columns(target, tile))
     converting = sequence * macro.adc.cycles
     if macro.sample_and_hold:
         return driving + converting + (count - 1) * max(driving, converting)
@@ -92,7 +100,8 @@ class Mvm(Instruction):
            `settle_cycles * (2**macro.dac_bits - 1)`. `converting` is `macro.adc.cycles`
            times the conversions of the busiest converter: converter i serves the physical columns
            from `i * columns_per_adc`, and those of the tile take one conversion each, or one per
-           pair where pairs are subtracted before conversion.
+           pair where pairs are subtracted before conversion. A reference column takes those of one
+           more column of weights after the others, or none where it is subtracted before.
         3. Add: `ceil(2 * 4 * columns / memory.port_bytes)` cycles with one local memory port, as
            sums are read and written.
         """
@@ -108,12 +117,15 @@ class Mvm(Instruction):
 
         `rows * phases` DAC drives; times the physical columns, cell reads; one conversion and one
         shift-add per step and analog sum (a differential pair of columns makes one sum where it is
-        subtracted before conversion); memory bytes of the codes, and of the sums twice.
+        subtracted before conversion, as a column does with its reference); memory bytes of the
+        codes, and of the sums twice.
         """
         target, tile = context.target, context.tiles[self.tile]
         columns = tile_columns(target, tile)
         drives = tile.rows * len(phases(target.macro, tile.input_bits, tile.input_signed))
-        samples = analog_steps(target, tile) * conversions(target.macro, columns)
+        samples = analog_steps(target, tile) * conversions(
+            target.macro, converted_columns(target, tile)
+        )
         once = Events(
             cell_reads=drives * columns,
             dac_drives=drives,
