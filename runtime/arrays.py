@@ -90,7 +90,6 @@ class ProgrammedArrays:
         threads: int = 1,
         conditions: Conditions = NOW,
         stuck: Mapping[tuple[int, int], NDArray[np.uint8]] | None = None,
-        keep: bool = False,
     ) -> None:
         """Write the first image of every macro.
 
@@ -102,7 +101,6 @@ class ProgrammedArrays:
             conditions: Of all reads.
             stuck: Measured maps of stuck cells by core and macro, 0 free, 1 low, 2 high
                 (rows, cols); the other macros have theirs drawn.
-            keep: Whether solved lines are kept for those who look at the cells.
 
         Raises:
             MccError: `seed-invalid`, `stuck-map` or `read-levels`.
@@ -118,11 +116,11 @@ class ProgrammedArrays:
         """Macros that were written after the others, and are read right after."""
         self._first: dict[tuple[int, int], int] = {}
         self._ready: dict[int, ArrayTile] = {}
-        self._keep = keep
         self._solved: dict[tuple[int, int], tuple[tuple[Any, ...], dict[int, Content]]] = {}
         """What was solved last of each macro, and of which cells driven from which side.
 
-        Both sides together would be as large as four tables of conductances.
+        With read noise it is as large as two tables of conductances: none is kept for products,
+        which hold what they need of it.
         """
         self._events: dict[tuple[int, int], int] = {}
         self._first_sample = 0
@@ -213,11 +211,17 @@ class ProgrammedArrays:
     def seen(self, tile: int, turned: bool = False) -> Content:
         """Return the cells of a tile as its converters see them through the lines.
 
+        Solved lines are kept until they are forgotten, or others of the macro are solved.
+
         Args:
             tile: Index of the tile.
             turned: Whether bit lines are driven, and the converters are at the word lines.
         """
         return self._seen(self._image(tile), turned)[tile]
+
+    def forget(self, tile: int) -> None:
+        """Forget the solved lines of the macro of a tile."""
+        self._solved.pop(self._place(tile), None)
 
     def build(
         self, tile: Tile, target: Target, content: Content, periphery: Periphery | None = None
@@ -270,6 +274,7 @@ class ProgrammedArrays:
         """Make ready the tiles of the image that is in the macro of the wanted tile."""
         for index, content in self._seen(self._image(wanted)).items():
             self._ready[index] = self.build(self._tiles[index], self._target, content)
+        self.forget(wanted)
 
     def _image(self, tile: int) -> int:
         """Return the image that is in the macro of a tile."""
@@ -297,8 +302,7 @@ class ProgrammedArrays:
         found = self._solved.get(place)
         if found is None or found[0] != version:
             found = version, self._wired(image, turned)
-            if self._keep:
-                self._solved[place] = found
+            self._solved[place] = found
         return found[1]
 
     def _wired(self, image: int, turned: bool) -> dict[int, Content]:
@@ -310,7 +314,7 @@ class ProgrammedArrays:
         groups = {group for tile in tiles.values() for group in driven_groups(tile, target)}
         cells = WiredCells(content, target, groups, self._threads, turned)
         return {
-            index: cells.of(driven_groups(tile, target))[:, self._columns(tile)]
+            index: self._own(cells.of(driven_groups(tile, target)), tile)
             for index, tile in tiles.items()
         }
 
@@ -345,6 +349,10 @@ class ProgrammedArrays:
     def _part(self, content: Content, tile: Tile) -> Content:
         """Return the part of the cells of a macro that a tile occupies."""
         return content[tile.row : tile.row + tile.rows, self._columns(tile)]
+
+    def _own(self, rows: Read, tile: Tile) -> Read:
+        """Return the columns of a tile of its rows, which hold no others in memory."""
+        return rows[:, self._columns(tile)].map(np.ascontiguousarray)
 
     def _columns(self, tile: Tile) -> slice:
         macro, cell = self._target.macro, self._target.cell

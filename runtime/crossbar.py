@@ -16,7 +16,7 @@ from mcc.ir.hardware.phases import phases, steps
 from mcc.runtime.arrays import Fidelity, ProgrammedArrays
 from mcc.runtime.converters.periphery import IDEAL, Periphery
 from mcc.runtime.crossbar_cells import conductances, mean_codes, stuck, terms_of, written_codes
-from mcc.runtime.crossbar_limits import check_codes, check_transposed
+from mcc.runtime.crossbar_limits import check_codes, check_transposed, resistive_lines
 from mcc.runtime.currents import Terms
 from mcc.runtime.devices import NOW, Conditions
 from mcc.runtime.directions import Direction, FromBitLines, FromWordLines
@@ -58,7 +58,8 @@ class RealCrossbar:
         self.writes = 1
         codes, self.scales = encode_weights(weights, weight_bits)
         self._weight_bits = weight_bits
-        self._mean: Floats | None = None
+        self._means: dict[int, Floats] = {}
+        """What the cells of blocks multiply by on average (inputs, outputs), if it was found."""
         self.placed = place(
             (self.shape[1], self.shape[0]),
             target,
@@ -67,7 +68,7 @@ class RealCrossbar:
             first_macro=first_macro,
         )
         self.placed.write(codes.T)
-        self._arrays = ProgrammedArrays(self.placed, fidelity, seed, threads, NOW, stuck, keep=True)
+        self._arrays = ProgrammedArrays(self.placed, fidelity, seed, threads, NOW, stuck)
         cells = (self.placed, self._arrays)
         self._directions: dict[bool, Direction] = {
             False: FromWordLines(*cells, coding, weight_bits),
@@ -97,6 +98,8 @@ class RealCrossbar:
             to, kept = within(sensed, direction.sensed(block))
             if to.size and within(driven, direction.driven(block))[0].size:
                 part = spread(codes, driven, direction.driven(block))
+                if resistive_lines(self.target, self.fidelity) and not transposed:
+                    self._mean(block)  # of the lines that the product forgets once it has them
                 totals[:, to] += direction.multiply(block, part)[:, kept]
         products = totals * scales
         return products if transposed else products * self.scales[sensed]
@@ -152,9 +155,10 @@ class RealCrossbar:
 
         See `mean_codes`; they are found once, until the cells change.
         """
-        if self._mean is None:
-            self._mean = mean_codes(self.placed, self._arrays, self.shape)
-        return self._mean * self.scales[:, None]
+        found = np.empty(self.shape)
+        for block in self.placed.blocks:
+            found[block.cols, block.rows] = self._mean(block).T
+        return found * self.scales[:, None]
 
     def conductances(self) -> Floats:
         """Return the conductances of the cells in siemens (inputs, physical columns)."""
@@ -261,11 +265,17 @@ class RealCrossbar:
         scaled = vectors * self.scales[driven] if transposed else vectors
         return self._directions[transposed].coding.encode(scaled)
 
+    def _mean(self, block: Block) -> Floats:
+        index = block.index
+        if index not in self._means:
+            self._means[index] = mean_codes(self.placed, self._arrays, block)
+        return self._means[index]
+
     def _change(self) -> None:
         """Forget what was made of the cells before they changed."""
         for direction in self._directions.values():
             direction.change()
-        self._mean = None
+        self._means.clear()
         self.changes += 1
 
     def _configure(self) -> None:

@@ -35,8 +35,8 @@ def written_codes(placed: Placed, shape: tuple[int, int]) -> Floats:
     return found
 
 
-def mean_codes(placed: Placed, arrays: ProgrammedArrays, shape: tuple[int, int]) -> Floats:
-    """Return the codes (outputs, inputs) by which the cells multiply on average.
+def mean_codes(placed: Placed, arrays: ProgrammedArrays, block: Block) -> Floats:
+    """Return the codes (inputs, outputs) by which the cells of a block multiply on average.
 
     That is between ideal drivers and converters, and where products are no matrix at full drive:
     of cells with a law of current, what they carry for the highest digit; of cells whose inputs
@@ -44,14 +44,10 @@ def mean_codes(placed: Placed, arrays: ProgrammedArrays, shape: tuple[int, int])
     whole numbers that the cells stand for.
     """
     if arrays.fidelity is Fidelity.EXACT:
-        return written_codes(placed, shape)
-    found = np.zeros(shape)
-    for block in placed.blocks:
-        tile, content = placed.tiles[block.index], arrays.seen(block.index)
-        cells = at_full_drive(content, tile, placed.target, arrays.fidelity)
-        codes = effective_weights(tile, placed.target, cells)
-        found[block.cols, block.rows] = codes.T
-    return found
+        return placed.codes(block).astype(np.float64)
+    tile, content = placed.tiles[block.index], arrays.seen(block.index)
+    cells = at_full_drive(content, tile, placed.target, arrays.fidelity)
+    return effective_weights(tile, placed.target, cells)
 
 
 def terms_of(placed: Placed, arrays: ProgrammedArrays, block: Block) -> Terms:

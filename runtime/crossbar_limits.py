@@ -13,6 +13,11 @@ def gated(target: Target, fidelity: Fidelity) -> bool:
     return fidelity is Fidelity.WIRE and target.wires.feed is Feed.SOURCE_LINE
 
 
+def resistive_lines(target: Target, fidelity: Fidelity) -> bool:
+    """Whether the lines of a macro are solved once for all inputs."""
+    return fidelity is Fidelity.WIRE and not gated(target, fidelity)
+
+
 def check_codes(target: Target) -> None:
     """Refuse codes that are not those of single outputs.
 

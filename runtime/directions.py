@@ -207,6 +207,7 @@ class FromBitLines:
         if index not in self._turned:
             tile, target = self._placed.tiles[index], self._placed.target
             self._turned[index] = TransposedTile(self._arrays, index, tile, target, self._drive())
+            self._arrays.forget(index)
         return self._turned[index].multiply(codes)
 
     def codes(self, block: Block, codes: NDArray[Any]) -> Iterator[Part]:
