@@ -93,6 +93,8 @@ def place(
 ) -> Placed:
     """Cut a matrix (inputs, outputs) into the fewest tiles, from a macro of the chip on.
 
+    The tiles of one column follow each other, as in programs of one layer.
+
     Raises:
         MccError: A macro does not hold one column of weights, or the chip not the matrix.
     """
@@ -104,8 +106,8 @@ def place(
         raise error("crossbar-size", message, "use fewer weight bits or a macro with more columns")
     spans = [
         (slice(row, min(row + macro.rows, shape[0])), slice(col, min(col + across, shape[1])))
-        for row in range(0, shape[0], macro.rows)
         for col in range(0, shape[1], across)
+        for row in range(0, shape[0], macro.rows)
     ]
     _check_room(first_macro + len(spans), target)
     blocks = tuple(Block(index, rows, cols) for index, (rows, cols) in enumerate(spans))

@@ -42,34 +42,40 @@ class WiredCells:
         target: Target,
         groups: Iterable[Group],
         threads: int = 1,
+        turned: bool = False,
     ) -> None:
         """Solve the macro for groups of rows.
+
+        Turned, bit lines are driven and the rows of one group sensed after the other. Every end
+        keeps its resistance, so that the lines are the same circuit, and reciprocal: what a row
+        carries for a volt at a column is what the column would for a volt at the row.
 
         Args:
             cells: All cells of the macro (rows, cols).
             target: The chip.
             groups: What will be asked for.
             threads: Threads to compute with.
+            turned: Whether bit lines are driven.
 
         Raises:
             MccError: `wires-invalid`: the lines have no solution.
         """
         self._target, self._threads = target, threads
-        self._seen, slopes = read_alone(cells.siemens, target, switches=True)
+        self._trimmed = Trimmed(target, turned=turned)
+        self._seen, slopes = read_alone(cells.siemens, target, switches=True, turned=turned)
         self._deviations = None if cells.sigma is None else cells.sigma * slopes
         self._solved = self._solve(sorted(set(groups)))
 
     def of(self, groups: Sequence[Group]) -> Read:
         """Return the rows of groups (rows, cols of the macro) as they are seen."""
-        trimmed = Trimmed(self._target)
         effective = np.concatenate([self._solved[group] for group in groups])
-        conductances = trimmed.conductances(effective)
+        conductances = self._trimmed.conductances(effective)
         if self._deviations is None:
             return Read(conductances, None)
         rows = np.concatenate([np.arange(*group) for group in groups])
         seen = self._seen[rows]
         share = np.divide(effective, seen, out=np.zeros_like(seen), where=seen > 0)
-        spread = trimmed.changes(self._deviations[rows] * share)
+        spread = self._trimmed.changes(self._deviations[rows] * share)
         return Read(conductances, spread)
 
     def _solve(self, groups: Sequence[Group]) -> dict[Group, Floats]:

@@ -19,18 +19,18 @@ from mcc.runtime.wires.oracle import dense_transfer
 from mcc.runtime.wires.transfer import transfer_matrices
 from mcc.runtime.wires.trimmed import Trimmed, through_switches
 from tests.programmed_arrays import (
+    ENCODINGS,
     IDEAL,
+    IDEAL_LINES,
     product,
     programmed,
     random_codes,
     random_weights,
     small_target,
 )
-from tests.runtime.test_arrays import ENCODINGS
 
 Floats = NDArray[np.float64]
 
-WITHOUT_WIRES = {key: value for key, value in IDEAL.items() if key.startswith("wires.")}
 GATED = {"wires.feed": "source_line"}
 GROUPS = [(5, 21), (21, 37), (37, 40)]
 
@@ -159,7 +159,7 @@ def test_ideal_lines_give_the_exact_product(
 @pytest.mark.parametrize("changes", [{}, GATED])
 def test_lines_without_resistance_leave_the_device(changes: dict[str, Any]) -> None:
     """Write errors and read noise are the same numbers; rounding may move a sum by a code."""
-    target = small_target().with_values(WITHOUT_WIRES | changes)
+    target = small_target().with_values(IDEAL_LINES | changes)
     program = programmed(target, random_weights(), row=3, col=2)
     codes = random_codes(shape=(8, 25, 37))
     wire, device = (
