@@ -111,11 +111,11 @@ def encode(x: torch.Tensor, coding: InputCoding) -> tuple[torch.Tensor, torch.Te
     if coding.scale is None:
         largest = wide.abs().amax(dim=1, keepdim=True) if x.shape[1] else wide.new_zeros(len(x), 1)
         scales = largest / coding.highest
-        scales = torch.where(scales > 0, scales, 1.0)
     else:
         scales = wide.new_full((len(x), 1), coding.scale)
     lowest = -coding.highest if coding.signed else 0
-    return (wide / scales).round().clamp(lowest, coding.highest).to(torch.int32), scales
+    divisors = torch.where(scales > 0, scales, 1.0)
+    return (wide / divisors).round().clamp(lowest, coding.highest).to(torch.int32), scales
 
 
 def tile_sums(

@@ -6,7 +6,7 @@ import reprlib
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, final
+from typing import Any, cast, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,7 +76,7 @@ class Machine:
         Raises:
             MccError: `option-value`, `seed-invalid`, `conditions` or `stuck-map`.
         """
-        if not isinstance(program, Program):
+        if not isinstance(cast("object", program), Program):
             text = f"a machine runs a compiled program, not {reprlib.repr(program)}"
             raise error("option-value", text, "`mcc.load(path)` and `mcc.compile(...)` give one")
         conditions = Conditions(seconds=seconds, kelvin=kelvin, cycles=cycles)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from mcc.backends.crossbar import targets
 from mcc.ir.diagnostics import MccError
 from mcc.ir.hardware import Target
 from mcc.runtime.arrays import Fidelity, ProgrammedArrays
@@ -140,6 +141,33 @@ def test_noise_of_reads_is_that_of_arrays_solved_again() -> None:
     ratio = reads.std(axis=0) / predicted
     assert abs(ratio.mean() - 1) < 0.06
     assert (np.abs(ratio - 1) < 0.15).all()
+
+
+def test_noise_of_reads_follows_the_rise_of_long_lines() -> None:
+    """A cell by itself would see up to 2.5 times the variance, with half of the rows driven.
+
+    What is exact comes from arrays solved again with a row changed: other columns hardly move.
+    """
+    target, random = targets.load("rram40nm"), np.random.default_rng(0)
+    wires, cell, rows = target.wires, target.cell, (64, 32)
+    for density in (1.0, 0.5, 0.25):
+        low = random.random((512, rows[1])) < density
+        cells = np.where(low, cell.g_max_siemens, cell.g_min_siemens)
+        opened = (np.arange(64) % 2).astype(np.float64)
+        found = WiredCells(Read(cells, 0.02 * cells), target, [(0, 64)]).of([(0, 64)])
+        assert found.sigma is not None
+        sense = wires.sense_ohm + 448 * wires.bit_ohm
+        lines = Wires(wires.word_ohm, wires.bit_ohm, wires.driver_ohm, np.full(rows[1], sense))
+        seen, slopes = through_switches(cells[:64], wires)
+        before, exact = opened @ transfer_matrices(seen[None], lines)[0], np.zeros(rows[1])
+        for row in range(64):
+            other = seen.copy()
+            other[row] *= 1.0001
+            moved = (opened @ transfer_matrices(other[None], lines)[0] - before) / 1e-4 / seen[row]
+            exact += np.square(0.02 * cells[row] * slopes[row] * moved)
+        exact = np.square(Trimmed(target).changes(np.sqrt(exact)))
+        predicted = opened @ np.square(found.sigma)
+        assert 0.95 < predicted.mean() / exact.mean() < 1.45
 
 
 @pytest.mark.parametrize(("encoding", "flip"), ENCODINGS)
