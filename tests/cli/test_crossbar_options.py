@@ -249,6 +249,19 @@ def test_a_reference_column_refuses_what_has_no_reference() -> None:
         assert caught.value.diagnostics[0].code == code
 
 
+@pytest.mark.parametrize("subtraction", ["before", "after"])
+def test_word_lines_are_sensed_beside_a_reference_column_where_sums_are_exact(
+    subtraction: str,
+) -> None:
+    changes = {"macro__encoding": "offset", "macro__reference": "column"}
+    weights, y = whole_weights(9, 29), whole_vectors(3, 9)
+    a = mcc.Crossbar(weights, small_target(macro__subtraction=subtraction, **changes), "exact")
+    a.T.calibrate(y.T)
+    assert np.array_equal(y @ a, y @ weights)
+    assert np.array_equal(from_turned_codes(a, y), y @ weights)
+    assert a.T.currents(y.T).shape == (3, 2, 8, 8, 29)
+
+
 def test_cells_of_a_reference_column_are_seen() -> None:
     """Each column of tiles ends in eight more columns, of the states of the offset: 128."""
     changes = {"macro__encoding": "offset", "macro__reference": "column"}
