@@ -12,7 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcc.cli.crossbar_inside import clipping, codes, currents
-from mcc.cli.crossbar_operands import as_operand, as_weights, float_type, real_parts
+from mcc.cli.crossbar_operands import (
+    as_operand,
+    as_weights,
+    check_place,
+    float_type,
+    real_parts,
+)
 from mcc.cli.crossbar_product import View, product, vectors_of
 from mcc.cli.driver import resolve_target
 from mcc.cli.machine import check_chip, check_conditions
@@ -24,7 +30,8 @@ from mcc.runtime.arrays import Fidelity
 from mcc.runtime.crossbar import RealCrossbar
 from mcc.runtime.devices import Conditions
 from mcc.runtime.devices.conditions import condition_warnings
-from mcc.runtime.operands import InputCoding
+from mcc.runtime.operands import InputCoding, check_bits
+from mcc.runtime.placement import check_room
 
 if TYPE_CHECKING:
     from mcc.cli.crossbar_layer import CrossbarLayer
@@ -65,6 +72,7 @@ class Crossbar:
         input_range: tuple[float, float] | None = None,
         threads: int = 2,
         device: str | Path | None = None,
+        first_macro: int = 0,
         stuck: Mapping[tuple[int, int], NDArray[np.uint8]] | None = None,
         overrides: Mapping[str, str | float] | None = None,
         **fields: str | float,
@@ -83,7 +91,10 @@ class Crossbar:
             input_range: Smallest and largest element of x in `A @ x`.
             threads: Threads to compute with; the results do not depend on it.
             device: A device card that replaces the cell of a target that is named.
-            stuck: Measured maps of stuck cells by core and macro (from macro 0 of core 0 on), at
+            first_macro: Where the matrix begins, counted through the cores. Matrices in the same
+                macros of the same chip have the same errors: give those that work together places
+                side by side.
+            stuck: Measured maps of stuck cells by core and macro (from `first_macro` on), at
                 `device` and `wire`: uint8 (rows, cols) of 0 free, 1 stuck low, 2 stuck high. The
                 other macros have theirs drawn.
             overrides: Values of the target to replace, by dotted path: `{"macro.adc.bits": 6}`.
@@ -93,10 +104,15 @@ class Crossbar:
             MccError: `crossbar-weights`, `crossbar-size`, `option-value`, `seed-invalid`,
                 `stuck-map`, or what is wrong with the target.
         """
-        matrix = as_weights(weights)
         check_chip(fidelity, seed, threads)
         check_conditions(Fidelity(fidelity), Conditions(), stuck)
+        check_bits("weight_bits", weight_bits)
+        check_place(first_macro)
         chip = resolve_target(target, _overrides(overrides or {}, fields), device)
+        shape = getattr(weights, "shape", ())
+        if len(shape) == 2:  # before anything as large as the matrix is made
+            check_room((int(shape[1]), int(shape[0])), chip, weight_bits, first_macro)
+        matrix = as_weights(weights)
         if Fidelity(fidelity).real_cells:
             for finding in conductance_warnings(chip.cell):
                 warnings.warn(str(finding), MccWarning, stacklevel=2)
@@ -111,7 +127,7 @@ class Crossbar:
                 weight_bits=weight_bits,
                 coding=InputCoding(input_bits, input_range),
                 threads=threads,
-                first_macro=sum(len(it.placed.images) for it in self._parts),
+                first_macro=first_macro + sum(len(it.placed.images) for it in self._parts),
                 stuck=stuck,
             )
             self._parts.append(crossbar)
@@ -139,6 +155,11 @@ class Crossbar:
         return self._parts[0].target
 
     @property
+    def macros(self) -> int:
+        """How many macros of the chip the whole matrix takes."""
+        return sum(len(part.placed.images) for part in self._parts)
+
+    @property
     def fidelity(self) -> Fidelity:
         """How much of the physics is included."""
         return self._parts[0].fidelity
@@ -159,11 +180,10 @@ class Crossbar:
     def __repr__(self) -> str:
         rows, cols = self.shape
         macro = self.target.macro
-        macros = sum(len(part.placed.images) for part in self._parts)
         part = "" if self._view.is_whole(self._parts[0].shape) else "part of "
         return (
             f"<mcc.Crossbar {rows} x {cols} {self.dtype} at {self.fidelity}, seed {self.seed}: "
-            f"{part}{macros} macros of {macro.rows} x {macro.cols} cells, {self.target.name}>"
+            f"{part}{self.macros} macros of {macro.rows} x {macro.cols} cells, {self.target.name}>"
         )
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:

@@ -24,7 +24,7 @@ class Written:
     """What the cells of a crossbar hold, on one device."""
 
     version: tuple[Any, ...]
-    """Device that it is on, and changes of the crossbar before."""
+    """Device that it is on, changes of the crossbar before, and how often reads began again."""
     law: Law
     cells: tuple[Cells, ...]
     scales: torch.Tensor
@@ -62,7 +62,8 @@ class CrossbarLayer(nn.Module):
         """
         super().__init__()
         check_torch(crossbar.target, crossbar.fidelity)
-        self._crossbar = crossbar
+        self._crossbar, self._number = crossbar, crossbar.layers
+        crossbar.layers += 1
         self._written: Written | None = None
         self.weight = nn.Parameter(as_tensor(crossbar.weights(), device))
         self.bias = None
@@ -89,6 +90,15 @@ class CrossbarLayer(nn.Module):
         y = y.reshape(*x.shape[:-1], rows)
         return y if self.bias is None else y + self.bias.to(y.dtype)
 
+    def _noise(self, device: torch.device) -> torch.Generator:
+        """Return the generator of this layer's read noise, which a rewind begins again."""
+        written, crossbar = self._written, self._crossbar
+        if written is not None and written.version[::2] == (device, crossbar.rewinds):
+            return written.generator
+        place = (crossbar.seed, crossbar.place, self._number)
+        seed = np.random.SeedSequence(place).generate_state(1, np.uint64)[0] >> 1
+        return torch.Generator(device).manual_seed(int(seed))
+
     def program(self) -> None:
         """Write `weight` into the cells, with write errors of their own."""
         self._crossbar.program(as_weights(self.weight).astype(np.float64))
@@ -96,14 +106,12 @@ class CrossbarLayer(nn.Module):
     def written(self, device: torch.device) -> Written:
         """Return what the cells hold, on a device."""
         crossbar, direction = self._crossbar, self._crossbar.direction(False)
-        version = (device, crossbar.changes)
+        version = (device, crossbar.changes, crossbar.rewinds)
         if self._written is None or self._written.version != version:
             ends = crossbar.converter_range(False)
             law = Law(crossbar.digit_target, direction.coding, direction.shift or 0, ends)
             cells = tuple(cells_of(crossbar, law, *it, device) for it in crossbar.terms())
-            noise = self._written.generator if self._written else None
-            if noise is None or noise.device != device:
-                noise = torch.Generator(device).manual_seed(crossbar.seed)
+            noise = self._noise(device)
             self._written = Written(
                 version,
                 law,

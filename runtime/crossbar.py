@@ -54,6 +54,9 @@ class RealCrossbar:
         self.target, self.fidelity, self.seed = target, fidelity, seed
         self.changes = 0
         """How often what the cells do was changed: by writes, ageing and calibration."""
+        self.rewinds, self.layers = 0, 0
+        """How often reads were numbered from 0 again, and how many torch layers there are."""
+        self._first_macro = first_macro
         self.shape: tuple[int, int] = (weights.shape[0], weights.shape[1])
         self.writes = 1
         codes, self.scales = encode_weights(weights, weight_bits)
@@ -121,7 +124,13 @@ class RealCrossbar:
 
     def rewind(self) -> None:
         """Number reads from 0 again, so that they meet the same noise in the same order."""
+        self.rewinds += 1
         self._arrays.rewind()
+
+    @property
+    def place(self) -> int:
+        """The first macro, counted through the cores."""
+        return self._first_macro
 
     def calibrate(self, vectors: Floats, transposed: bool, driven: Lines) -> None:
         """Fix the input range, and the converters' step where the target's policy asks for it.

@@ -212,6 +212,22 @@ REFUSED: dict[str, tuple[Callable[[], Any], str, str]] = {
     "ragged": (lambda: mcc.Crossbar([[1], [1, 2]]), "crossbar-weights", "not numbers"),
     "bits": (lambda: mcc.Crossbar(WEIGHTS, weight_bits=9), "option-value", "weight_bits is 9"),
     "inputs": (lambda: mcc.Crossbar(WEIGHTS, input_bits=1), "option-value", "input_bits is 1"),
+    "huge": (
+        lambda: mcc.Crossbar(np.broadcast_to(np.float32(1), (10**6, 10**6))),
+        "crossbar-size",
+        "takes .* macros",
+    ),
+    "place": (lambda: mcc.Crossbar(WEIGHTS, first_macro=-1), "option-value", "first_macro is -1"),
+    "no room": (
+        lambda: mcc.Crossbar(WEIGHTS, first_macro=1024),
+        "crossbar-size",
+        "1024 come before it",
+    ),
+    "tiny range": (
+        lambda: mcc.Crossbar(WEIGHTS, input_range=(0, 5e-324)),
+        "option-value",
+        "too small",
+    ),
     "range": (lambda: mcc.Crossbar(WEIGHTS, input_range=(1, 1)), "option-value", "that rise"),
     "one end": (lambda: mcc.Crossbar(WEIGHTS, input_range=cast(Any, 3)), "option-value", "3 is no"),
     "infinite": (lambda: mcc.Crossbar(WEIGHTS, input_range=(0, np.inf)), "option-value", "finite"),
@@ -323,3 +339,18 @@ def test_refusals(name: str) -> None:
 def test_arrays_cannot_be_given_uncopied() -> None:
     with pytest.raises(ValueError, match="computed from the cells"):
         cast(Any, np.asarray)(mcc.Crossbar(WEIGHTS), copy=False)
+
+
+@pytest.mark.parametrize("fidelity", ["exact", "device", "wire"])
+def test_rows_and_vectors_of_zeros_give_zeros(fidelity: str) -> None:
+    """They have no scale, so that errors of their cells are worth nothing."""
+    weights, x = whole_weights(6, 128), whole_vectors(3, 128).T
+    weights[2] = 0
+    x[:, 1] = 0
+    target = small_target(macro__encoding="offset")
+    a = mcc.Crossbar(weights, target, fidelity)
+    found = a @ x
+    assert not found[2].any()
+    assert not found[:, 1].any()
+    assert found[:2, 0].all()
+    assert not np.asarray(a)[2].any()
