@@ -32,16 +32,22 @@ def through_switches(conductances: Floats, wires: Layout) -> tuple[Floats, Float
     """Return conductances with the switches in series, and their derivatives by those without.
 
     With `x` across the switch of on-resistance `r`, `V` the read voltage and `o` the overdrive of
-    the gate, `g (V - x) = (o x - x^2 / 2) / (r o)`, the square law in its triode region.
+    the gate, `g (V - x) = (o x - x^2 / 2) / (r o)`, the square law in its triode region. With
+    `w = g r / (1 + g r)`, `c = 1 - w` and `k = V / o` the cell has the share
+    `(c - w + root) / (1 + root)` of the voltage, `root^2 = 1 - 2 k w c`; where the switch is the
+    larger resistor, the numerator is written as a quotient in which nothing cancels.
     """
     if wires.selector is Selector.NONE:
         return conductances, np.ones_like(conductances)
     overdrive = wires.gate_volt - wires.threshold_volt
-    ratio = conductances * wires.switch_ohm
-    root = np.sqrt((1 + ratio) ** 2 - 2 * ratio * wires.read_volt / overdrive)
-    switch_volts = 2 * ratio * wires.read_volt / (1 + ratio + root)
-    share = 1 - switch_volts / wires.read_volt
-    narrowed = 1 - switch_volts / overdrive
+    ratio, part = conductances * wires.switch_ohm, wires.read_volt / overdrive
+    cell = 1 / (1 + ratio)
+    switch = ratio * cell
+    root = np.sqrt(1 - 2 * part * switch * cell)
+    ahead = np.abs(switch - cell) + root
+    rest = np.where(switch > cell, 2 * (2 - part) * switch * cell / ahead, ahead)
+    share = rest / (1 + root)
+    narrowed = (overdrive - wires.read_volt) / overdrive + part * share
     return conductances * share, share * narrowed / (ratio + narrowed)
 
 
@@ -70,7 +76,7 @@ def read_alone(conductances: Floats, target: Target, switches: bool) -> tuple[Fl
         return seen, slopes_by_siemens(conductances, wires.read_volt, law) / wires.read_volt
     seen, volts = _switched(conductances, target)
     overdrive = wires.gate_volt - wires.threshold_volt
-    narrowed = 1 - (wires.read_volt - volts) / overdrive
+    narrowed = (overdrive - wires.read_volt + volts) / overdrive
     share = 1 / (1 + slopes_by_volt(conductances, volts, law) * wires.switch_ohm / narrowed)
     return seen, slopes_by_siemens(conductances, volts, law) * share / wires.read_volt
 
