@@ -259,7 +259,8 @@ CODES: dict[str, str] = {
     ),
     "stuck-map": (
         "A map of stuck cells does not fit the macro that it is given for, or the chip has no such "
-        "macro."
+        "macro, or nothing is programmed into it. Maps are given as a mapping from places, pairs "
+        "of a core and a macro, to arrays: `{(0, 1): array}`."
     ),
     "target-bare-number": (
         "A value of a target file stands alone. Every number needs its unit, its source and its "
