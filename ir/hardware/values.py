@@ -22,12 +22,7 @@ _NUMBERS = "write a decimal number, such as 6 or 2.5e-6"
 _MANUAL = "`mcc targets show rram40nm --resolved` shows every field with its unit"
 
 
-def is_number(text: str) -> bool:
-    """Whether the text is a decimal number of sane length and size."""
-    return number_mistake(text) is None
-
-
-def number_mistake(text: str, units: Iterable[str] = ()) -> tuple[str, str] | None:
+def number_mistake(text: str, units: Iterable[str]) -> tuple[str, str] | None:
     """Return what is wrong with the text of a number and what to do, or None.
 
     Args:
