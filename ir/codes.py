@@ -193,8 +193,8 @@ CODES: dict[str, str] = {
     ),
     "pattern-unmatched": "A pattern of node names matches no contraction of the network.",
     "peer-missing": (
-        "A comparison needs AIHWKit beside mcc, and a model there of the same publication as the "
-        "device card."
+        "A comparison needs AIHWKit beside mcc (`pip install mcc[compare]`), and a model there of "
+        "the same publication as the device card."
     ),
     "pickle-trusted": (
         "A pickle was loaded because the user allowed it; it ran whatever its author put there."
