@@ -14,6 +14,8 @@ from mcc.cli.console import print_diagnostics
 from mcc.cli.usage import diagnose
 from mcc.ir.diagnostics import EXIT_BUG, EXIT_OK, EXIT_USER, Diagnostic, MccError
 
+EXIT_UNREAD = 141
+"""What the shell reports of a command that SIGPIPE ended."""
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 COMMANDS = (
     "compare",
@@ -43,6 +45,18 @@ class CommandTable(click.Group):
         if cmd_name not in COMMANDS:
             return None
         return importlib.import_module(f"mcc.cli.commands.{cmd_name}").command
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; it ends without a word where the reader of stdout has gone."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as gone:
+            raise click.exceptions.Exit(EXIT_UNREAD) from gone
+        except SystemExit as end:
+            # rich ends the process itself.
+            if not isinstance(end.__context__, BrokenPipeError):
+                raise
+            raise click.exceptions.Exit(EXIT_UNREAD) from end
 
 
 @click.command(

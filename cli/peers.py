@@ -39,7 +39,7 @@ class Peer:
             torch = importlib.import_module("torch")
         except ImportError as problem:
             text = f"AIHWKit cannot be imported: {problem}"
-            help = "install it beside mcc: `pip install aihwkit==1.2.0` (built from source)"
+            help = "`pip install mcc[compare]` installs it beside mcc, built from source"
             raise error("peer-missing", text, help) from problem
         torch.manual_seed(seed)
         return getattr(inference, self.name)(**self.options)

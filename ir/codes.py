@@ -193,8 +193,8 @@ CODES: dict[str, str] = {
     ),
     "pattern-unmatched": "A pattern of node names matches no contraction of the network.",
     "peer-missing": (
-        "A comparison needs AIHWKit beside mcc, and a model there of the same publication as the "
-        "device card."
+        "A comparison needs AIHWKit beside mcc (`pip install mcc[compare]`), and a model there of "
+        "the same publication as the device card."
     ),
     "pickle-trusted": (
         "A pickle was loaded because the user allowed it; it ran whatever its author put there."
@@ -259,7 +259,8 @@ CODES: dict[str, str] = {
     ),
     "stuck-map": (
         "A map of stuck cells does not fit the macro that it is given for, or the chip has no such "
-        "macro."
+        "macro, or nothing is programmed into it. Maps are given as a mapping from places, pairs "
+        "of a core and a macro, to arrays: `{(0, 1): array}`."
     ),
     "target-bare-number": (
         "A value of a target file stands alone. Every number needs its unit, its source and its "

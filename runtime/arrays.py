@@ -107,7 +107,7 @@ class ProgrammedArrays:
         """
         if fidelity is Fidelity.WIRE:
             check_resistive(program.target)
-        self._conditions, self._stuck = conditions, checked_maps(stuck or {}, program.target)
+        self._conditions, self._stuck = conditions, checked_maps(stuck, program.target)
         self._target, self._tiles, self._images = program.target, program.tiles, program.images
         self.fidelity, self._seed, self._threads = fidelity, check_seed(seed), threads
         self._written: dict[tuple[int, int], int] = {}

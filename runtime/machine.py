@@ -15,6 +15,7 @@ from mcc.runtime.arrays import Fidelity, ProgrammedArrays
 from mcc.runtime.costs import Costs, costs_of
 from mcc.runtime.cycles import Cycles
 from mcc.runtime.devices import NOW, Conditions
+from mcc.runtime.devices.stuck import check_used
 from mcc.runtime.executor import Executor, Progress
 from mcc.runtime.host import HostGraphs
 from mcc.runtime.observation import Observer
@@ -70,6 +71,10 @@ class Machine:
             costs: Of the same program, where they are known already.
             conditions: When, how warm and how worn the cells are, at `device`.
             stuck: Measured maps of stuck cells by core and macro, at `device`.
+
+        Raises:
+            MccError: `stuck-map`, also for a macro into which nothing is programmed; or
+                `seed-invalid`, `read-levels`.
         """
         self.program = program
         self.fidelity = fidelity
@@ -77,6 +82,7 @@ class Machine:
         self._known_costs = costs
         self._next_sample = 0
         self.arrays = ProgrammedArrays(program, fidelity, seed, threads, conditions, stuck)
+        check_used(stuck or (), {(image.core, image.macro) for image in program.images})
         self._executor = Executor(program, self.arrays, HostGraphs(program.host_graphs, threads))
 
     @cached_property

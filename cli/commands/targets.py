@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
@@ -21,7 +20,7 @@ from mcc.ir.diagnostics import error
 @json_option
 @click.pass_context
 def command(context: click.Context, as_json: bool) -> None:
-    """List the shipped targets, show the values of one, or check a target file."""
+    """List the shipped targets, show the values of one, or check one."""
     name = context.invoked_subcommand
     if name is None:
         context.invoke(list_targets, as_json=as_json)
@@ -61,37 +60,37 @@ def show_target(name: str, resolved: bool, as_json: bool) -> None:
     from mcc.ir.files import read_file
     from mcc.ir.hardware import Card
 
-    is_card = name in targets.cards()
-    chip = targets.load_device(name) if is_card else targets.load(name)
+    chip = targets.load_any(name)
     if as_json:
         print_json(chip.to_dict() | ({} if isinstance(chip, Card) else {"digest": chip.digest()}))
     elif resolved:
         print_tables(make_table(chip.description, ("field", ">value", "unit", "kind", "source"),
                                 _quantities(chip)))  # fmt: skip
     else:
-        shipped = is_card or name in targets.names()
-        path = targets.path(name) if shipped else Path(name)
-        click.echo(read_file(path).decode(), nl=False)
+        click.echo(read_file(targets.file_of(name)).decode(), nl=False)
 
 
 @command.command("check")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("name")
 @json_option
-def check_target(file: Path, as_json: bool) -> None:
-    """Check target FILE; every mistake in it is reported with its line."""
+def check_target(name: str, as_json: bool) -> None:
+    """Check target NAME: a file, a shipped name or a device card; mistakes have their lines."""
     from mcc.backends.crossbar import targets
+    from mcc.ir.hardware import Card
     from mcc.ir.hardware.validity import conductance_warnings
 
-    chip = targets.load(file)
-    print_diagnostics(conductance_warnings(chip.cell))
+    checked = targets.load_any(name)
+    if not isinstance(checked, Card):
+        print_diagnostics(conductance_warnings(checked.cell))
     counts: dict[str, int] = {}
-    for quantity in chip.provenance.values():
+    for quantity in checked.provenance.values():
         counts[str(quantity.kind)] = counts.get(str(quantity.kind), 0) + 1
     if as_json:
-        print_json({"name": chip.name, "digest": chip.digest(), "kinds": counts})
+        digest = {} if isinstance(checked, Card) else {"digest": checked.digest()}
+        print_json({"name": checked.name, **digest, "kinds": counts})
     else:
         kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
-        click.echo(f"{chip.name}: right ({kinds})")
+        click.echo(f"{checked.name}: right ({kinds})")
 
 
 def _quantities(chip: Any) -> list[tuple[str, str, str, str, str]]:

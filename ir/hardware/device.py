@@ -36,7 +36,10 @@ STRICT = ConfigDict(strict=True, extra="forbid")
 @final
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class WriteSpread:
-    """Standard deviation of a written conductance, a polynomial of `x`; never below 0."""
+    """Standard deviation of a written conductance, a polynomial of `x`; never below 0.
+
+    `x` is the conductance that is to be written, relative to `reference_siemens`.
+    """
 
     reference_siemens: PositiveSiemens
     """Conductance at which `x` is 1. Matters only where a factor of `x` is not 0."""

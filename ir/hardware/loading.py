@@ -11,8 +11,8 @@ from mcc.ir.hardware.layers import Layer, is_card, layers_of
 from mcc.ir.hardware.merging import Merged, merged
 from mcc.ir.hardware.quantities import Kind, Quantity
 from mcc.ir.hardware.target import Target, build
-from mcc.ir.hardware.units import natural_unit
-from mcc.ir.hardware.values import is_number
+from mcc.ir.hardware.units import UNITS, natural_unit
+from mcc.ir.hardware.values import number_mistake
 
 OVERRIDE = Location("--set")
 
@@ -97,11 +97,10 @@ def _override(key: str, text: str) -> Quantity | Diagnostic:
     number, _, unit = text.strip().partition(" ")
     if leaf.dimension is None:
         number, unit = text.strip(), ""
-    elif not unit and is_number(number):
-        unit = natural_unit(leaf.dimension)
-    elif not is_number(number):
-        message = f"`{key}` is not a number: `{text}`"
-        help = f"write `--set {key}=6`, with a unit after a space where it has another"
-        return Diagnostic("target-invalid", message, help, OVERRIDE)
+    else:
+        mistake = number_mistake(number, UNITS[leaf.dimension])
+        if mistake is not None:
+            return Diagnostic("target-invalid", f"`{key}` {mistake[0]}", mistake[1], OVERRIDE)
+        unit = unit or natural_unit(leaf.dimension)
     source = "given on the command line"
     return Quantity(number, unit.strip(), source, Kind.ASSUMED, OVERRIDE.file, 0)

@@ -21,7 +21,8 @@ _INTRODUCTION = """# Target files
 Generated from `ir/hardware/schema.py`; do not edit.
 
 One YAML file is one chip. It starts with `name`, `description` and, where it builds on another
-file, `extends` (a shipped name or a file beside it). Then come the sections below. Every value is
+file, `extends` (a shipped name or a file beside it; without a `name` of its own it is called as
+its file is). Then come the sections below. Every value is
 written with its origin:
 
 ```yaml

@@ -45,10 +45,13 @@ def merged(layers: Sequence[Layer]) -> Merged:
 
 
 def _take_texts(found: Merged, layer: Layer) -> None:
-    texts = layer.document.texts
+    """Take name and description; what builds on a named target is named, else after its file."""
+    document, texts = layer.document, layer.document.texts
     found.tried |= texts.keys()
     if "name" in texts:
-        found.name, found.places["name"] = texts["name"], layer.document.place("name")
+        found.name, found.places["name"] = texts["name"], document.place("name")
+    elif found.name and document.extends and "name" not in document.lines:
+        found.name, found.places["name"] = document.path.stem, document.place("extends")
     found.description = " ".join(texts.get("description", found.description).split())
 
 

@@ -200,7 +200,8 @@ def _leaf(document: Document, node: yaml.Node, path: str) -> None:
 
 
 def _whole(path: str) -> str:
-    return f"write `{path.rpartition('.')[2]}: {{value: …, unit: …, source: …, kind: …}}`"
+    unit = "" if leaves()[path].choices else "unit: …, "
+    return f"write `{path.rpartition('.')[2]}: {{value: …, {unit}source: …, kind: …}}`"
 
 
 def _complete(document: Document, parts: dict[str, yaml.ScalarNode], path: str, line: int) -> bool:

@@ -141,7 +141,10 @@ class Core:
 @final
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class Adc:
-    """The analog-to-digital converters of a macro."""
+    """The analog-to-digital converters of a macro.
+
+    A `step` is the nominal distance between the levels of two neighbouring codes.
+    """
 
     bits: Bits
     """Resolution; signed where sums can be negative.
@@ -192,7 +195,7 @@ class Dac:
     A level of digit d has d of them; of unit pulses, one and the same drives all d.
     """
     noise: Steps
-    """Root mean square of a drive in units of its digits; lines at digit 0 are grounded."""
+    """Root mean square of a drive; a step is one digit. Lines at digit 0 are grounded."""
 
 
 @final

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -14,15 +15,35 @@ from mcc.ir.hardware.fields import Leaf, Value, leaves
 from mcc.ir.hardware.quantities import Quantity
 from mcc.ir.hardware.units import UNITS, natural_unit
 
-_NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d{1,2})?")
+_NUMBER = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE](?P<exponent>[-+]?[0-9]+))?")
 _LONGEST = 40
+_LARGEST_EXPONENT = 99
 _NUMBERS = "write a decimal number, such as 6 or 2.5e-6"
 _MANUAL = "`mcc targets show rram40nm --resolved` shows every field with its unit"
 
 
-def is_number(text: str) -> bool:
-    """Whether the text is a decimal number of sane length."""
-    return len(text) <= _LONGEST and _NUMBER.fullmatch(text) is not None
+def number_mistake(text: str, units: Iterable[str]) -> tuple[str, str] | None:
+    """Return what is wrong with the text of a number and what to do, or None.
+
+    Args:
+        text: The number, without its unit.
+        units: The units that it may have.
+    """
+    said = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+    found = _NUMBER.match(text)
+    if found is None or len(text) > _LONGEST:
+        return f"is not a number: `{said}`", _NUMBERS
+    number, unit = found.group(), text[found.end() :]
+    if unit in units:
+        help = f"give them apart: `{number} {unit}` in an option, `value: {number}, unit: {unit}`"
+        return f"has its unit in its number: `{said}`", f"{help} in a file"
+    if unit:
+        return f"is not a number: `{said}`", _NUMBERS
+    exponent = int(found["exponent"] or 0)
+    if abs(exponent) > _LARGEST_EXPONENT:
+        size = "large" if exponent > 0 else "small"
+        return f"is too {size}: `{said}`", f"exponents end at {_LARGEST_EXPONENT}"
+    return None
 
 
 def value_of(path: str, quantity: Quantity, location: Location) -> Value | Diagnostic:
@@ -51,8 +72,9 @@ def _number(leaf: Leaf, quantity: Quantity) -> Value | tuple[str, str, str]:
         help = f"it measures {leaf.dimension}: {', '.join(units)}"
         return "target-unit", f"has the wrong unit `{quantity.unit}`", help
     written = f"{quantity.value} {quantity.unit}" if quantity.unit != "1" else quantity.value
-    if not is_number(quantity.value):
-        return "target-invalid", f"is not a number: `{quantity.value}`", _NUMBERS
+    mistake = number_mistake(quantity.value, units)
+    if mistake is not None:
+        return "target-invalid", *mistake
     exact = Decimal(quantity.value) * units[quantity.unit]
     if leaf.plain is int and exact != exact.to_integral_value():
         return "target-invalid", f"must be a whole number: `{written}`", _MANUAL

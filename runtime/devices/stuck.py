@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, final
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, cast, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,8 @@ from mcc.ir.diagnostics import error
 from mcc.ir.hardware import Cell, Target
 from mcc.ir.hardware.derived import cores
 from mcc.runtime.random import MacroPlace, Purpose, uniform_numbers
+
+_PLACES = "give a map for each place, a core and a macro: `{(0, 1): array}`"
 
 
 @final
@@ -42,8 +44,11 @@ def checked_map(table: NDArray[Any], shape: tuple[int, int]) -> NDArray[np.uint8
     Raises:
         MccError: `stuck-map`, for another shape, another type, or an entry above 2.
     """
-    table = np.asarray(table)
     help = f"give uint8 of shape {shape}: 0 free, 1 stuck low, 2 stuck high"
+    try:
+        table = np.asarray(table)
+    except ValueError:
+        raise error("stuck-map", "a map of stuck cells is no array", help) from None
     if table.dtype != np.uint8 or table.shape != shape:
         text = f"a map of stuck cells is {table.dtype} of shape {table.shape}"
         raise error("stuck-map", text, help)
@@ -52,22 +57,48 @@ def checked_map(table: NDArray[Any], shape: tuple[int, int]) -> NDArray[np.uint8
     return table.copy()
 
 
-def checked_maps(
-    maps: Mapping[tuple[int, int], NDArray[Any]], target: Target
-) -> dict[tuple[int, int], NDArray[np.uint8]]:
-    """Return measured maps by core and macro.
+def checked_maps(maps: object, target: Target) -> dict[tuple[int, int], NDArray[np.uint8]]:
+    """Return measured maps by core and macro; none for None.
 
     Raises:
-        MccError: `stuck-map`, if a map does not fit or the chip has no such macro.
+        MccError: `stuck-map`, if this is no mapping of maps by (core, macro), a map does not fit,
+            or the chip has no such macro.
     """
+    if maps is None:
+        return {}
+    if not isinstance(maps, Mapping):
+        text = f"maps of stuck cells are given as {type(maps).__name__}, not as a mapping"
+        raise error("stuck-map", text, _PLACES)
     macro, found = target.macro, dict[tuple[int, int], NDArray[np.uint8]]()
-    for place, table in maps.items():
+    for key, table in cast(Mapping[Any, Any], maps).items():
+        place = _place(key)
         if not (0 <= place[0] < cores(target) and 0 <= place[1] < target.core.macros):
             text = f"a map of stuck cells is for core {place[0]}, macro {place[1]}"
             help = f"the chip has {cores(target)} cores of {target.core.macros} macros, from 0"
             raise error("stuck-map", text, help)
         found[place] = checked_map(table, (macro.rows, macro.cols))
     return found
+
+
+def check_used(maps: Iterable[tuple[int, int]], programmed: Collection[tuple[int, int]]) -> None:
+    """Refuse maps of macros into which nothing is programmed: nothing would change.
+
+    Raises:
+        MccError: `stuck-map`.
+    """
+    for core, macro in maps:
+        if (core, macro) not in programmed:
+            text = f"a map of stuck cells is for core {core}, macro {macro}: nothing is there"
+            help = f"leave it out; {len(programmed)} macros are programmed"
+            raise error("stuck-map", text, f"{help}, the first is {min(programmed, default=None)}")
+
+
+def _place(key: object) -> tuple[int, int]:
+    parts = cast(tuple[object, ...], key) if isinstance(key, tuple) else ()
+    whole = [int(cast(int, part)) for part in parts if isinstance(part, int | np.integer)]
+    if len(parts) != 2 or len(whole) != 2:
+        raise error("stuck-map", f"a map of stuck cells is for {key!r}, which is no place", _PLACES)
+    return whole[0], whole[1]
 
 
 def hold(conductances: NDArray[np.float64], stuck: NDArray[np.uint8], cell: Cell) -> None:

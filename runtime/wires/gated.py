@@ -62,17 +62,18 @@ def gated_currents(conductances: Floats, wires: SourceWires, read_volt: float) -
     cells = _checked(conductances)
     admitted, through = np.zeros_like(cells[..., 0, :]), np.zeros_like(cells[..., 0, :])
     impedance = np.zeros_like(admitted) + wires.bit_ohm + wires.sense_ohm
+    rest = np.ones_like(admitted)
     for row in range(cells.shape[-2] - 1, -1, -1):
         cell = cells[..., row, :]
         share = 1 / (1 + cell * impedance)
-        rest = 1 - through
         admitted = admitted + rest * rest * cell * share
-        through = through + impedance * share * cell * rest
+        through, rest = through + impedance * share * cell * rest, share * rest
         impedance = impedance * share
         if row:
             onward = 1 / (1 + wires.source_ohm * admitted)
             impedance = impedance + wires.bit_ohm + wires.source_ohm * through**2 * onward
-            admitted, through = admitted * onward, through * onward
+            through, rest = through * onward, (rest + wires.source_ohm * admitted) * onward
+            admitted = admitted * onward
     feed = wires.source_ohm + wires.driver_ohm
     return admitted * read_volt / (1 + feed * admitted)
 
@@ -82,7 +83,9 @@ def gated_nodes(slopes: Floats, currents: Floats, wires: SourceWires, read_volt:
 
     Below each row the ladder is known by what it does: with `v` the voltage of the source node and
     `i` the current that comes from above into the bit node, it takes `a v - h i + p` from the
-    source line and holds the bit node at `h v + z i + q`.
+    source line and holds the bit node at `h v + z i + q`. `u = 1 - h` is kept beside `h`: without
+    currents of their own, branches then add positive numbers only, and no share of the voltage
+    loses its digits however large the resistances.
 
     Args:
         slopes: Conductances of the branches (..., rows, cols).
@@ -91,44 +94,55 @@ def gated_nodes(slopes: Floats, currents: Floats, wires: SourceWires, read_volt:
         read_volt: Voltage of the sources.
     """
     rows = slopes.shape[-2]
-    below: list[tuple[Floats, Floats, Floats]] = []
+    below: list[_Below] = []
     a = h = p = q = np.zeros_like(slopes[..., 0, :])
+    u = onward = a + 1
     z = a + wires.bit_ohm + wires.sense_ohm
     for row in range(rows - 1, -1, -1):
-        below.append((h, z, q))
+        below.append(_Below(h, u, z, p, q, onward))
         g, j = slopes[..., row, :], currents[..., row, :]
         share = 1 / (1 + g * z)
         own = share * (j - g * q)
-        a, p = a + (1 - h) ** 2 * g * share, p + (1 - h) * own
-        h, z, q = h + z * share * g * (1 - h), z * share, share * (q + z * j)
+        a, p = a + u**2 * g * share, p + u * own
+        h, u, z, q = h + z * share * g * u, u * share, z * share, share * (q + z * j)
         if row:
             onward = 1 / (1 + wires.source_ohm * a)
             z = z + wires.bit_ohm + wires.source_ohm * h * h * onward
             q = q - wires.source_ohm * h * onward * p
+            u = (u + wires.source_ohm * a) * onward
             a, h, p = a * onward, h * onward, p * onward
     feed = wires.source_ohm + wires.driver_ohm
-    taken = (a * read_volt + p) / (1 + feed * a)
-    return _descended(slopes, currents, below, wires, read_volt - feed * taken, taken)
+    return _descended(slopes, currents, below, wires, (read_volt - feed * p) / (1 + feed * a))
+
+
+@final
+@dataclass(frozen=True)
+class _Below:
+    """What lies below a row, its segments included, by the names in `gated_nodes`."""
+
+    h: Floats
+    u: Floats
+    z: Floats
+    p: Floats
+    q: Floats
+    onward: Floats
+    """The share of the voltage that the segment of the source line hands on without `i`."""
 
 
 def _descended(
-    slopes: Floats,
-    currents: Floats,
-    below: list[tuple[Floats, Floats, Floats]],
-    wires: SourceWires,
-    volts: Floats,
-    taken: Floats,
+    slopes: Floats, currents: Floats, below: list[_Below], wires: SourceWires, volts: Floats
 ) -> Nodes:
-    """Walk down from the source node of row 0 and what it takes."""
+    """Walk down from the source node of row 0 and its voltage."""
     sources, bits = np.empty_like(slopes), np.empty_like(slopes)
-    carried = np.zeros_like(taken)
+    carried = np.zeros_like(volts)
     for row in range(slopes.shape[-2]):
-        h, z, q = below[-1 - row]
+        rest = below[-1 - row]
         g, j = slopes[..., row, :], currents[..., row, :]
-        own = (g * ((1 - h) * volts - z * carried - q) + j) / (1 + g * z)
-        carried, taken = carried + own, taken - own
-        sources[..., row, :], bits[..., row, :] = volts, h * volts + z * carried + q
-        volts = volts - wires.source_ohm * taken
+        drop = rest.u * volts - rest.z * carried - rest.q
+        carried = carried + (g * drop + j) / (1 + g * rest.z)
+        sources[..., row, :] = volts
+        bits[..., row, :] = rest.h * volts + rest.z * carried + rest.q
+        volts = volts * rest.onward + wires.source_ohm * (rest.h * carried - rest.p)
     return Nodes(sources, bits)
 
 

@@ -212,6 +212,28 @@ def test_targets_are_listed_shown_and_checked(shell: Shell) -> None:
     resolved = printed(shell, "targets", "show", "chip.yaml", "--resolved")
     assert resolved["quantities"]["macro.rows"][0] == "512"
     assert printed(shell, "targets", "check", "chip.yaml")["digest"] == resolved["digest"]
+    shipped = printed(shell, "targets", "check", "rram40nm")
+    assert shipped["digest"] == printed(shell, "targets", "show", "rram40nm")["digest"]
+    unknown = shell.refusal("targets", "show", "pcm_joshy")
+    assert (unknown.code, "devices/pcm_joshi" in unknown.help) == ("target-unknown", True)
+
+
+def test_device_cards_are_checked(shell: Shell) -> None:
+    assert printed(shell, "targets", "check", "devices/pcm_joshi")["name"] == "pcm_joshi"
+    card = Path("card.yaml")
+    right = "cell:\n  g_max_siemens: {value: 40, unit: uS, kind: assumed, source: a guess}\n"
+    card.write_text(right)
+    assert shell.succeed("targets", "check", "card.yaml") == "card: right (1 assumed)\n"
+    assert printed(shell, "targets", "show", "card.yaml")["name"] == "card"
+    for part, wrong, code in (
+        ("unit: uS, ", "", "target-missing-key"),
+        (", source: a guess", "", "target-missing-key"),
+        ("uS", "ohm", "target-unit"),
+        ("cell:", "cell:\n  g_max_ohm: 1", "target-unknown-key"),
+    ):
+        card.write_text(right.replace(part, wrong))
+        said = shell.refusal("targets", "check", "card.yaml")
+        assert (said.code, said.place) == (code, "card.yaml:2")
 
 
 def test_the_largest_numbers_there_are(shell: Shell) -> None:

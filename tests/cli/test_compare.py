@@ -44,7 +44,7 @@ def test_other_cells_are_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_missing_peer_is_named(shell: Shell) -> None:
     said = shell.refusal("compare", "pcm_aihwkit")
     assert said.code == "peer-missing"
-    assert "pip install aihwkit" in said.help
+    assert "pip install mcc[compare]" in said.help
 
 
 def test_cards_without_a_peer_are_refused(shell: Shell) -> None:

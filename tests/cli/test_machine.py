@@ -14,6 +14,7 @@ import mcc
 from mcc.backends.crossbar import targets
 
 manual_seed: Any = cast(Any, torch).manual_seed
+FREE = np.zeros((512, 512), np.uint8)
 
 
 class Scaled(nn.Module):
@@ -62,6 +63,14 @@ def test_numbers_go_in_and_come_out_as_numbers(given: Callable[[torch.Tensor], A
         ({"fidelity": "converter", "kelvin": 350.0}, "have no effect"),
         ({"fidelity": "device", "seconds": -1.0}, "-1.0 s is no time after programming"),
         ({"fidelity": "device", "kelvin": float("nan")}, "nan K is no temperature"),
+        ({"fidelity": "device", "stuck": {(63, 15): FREE}}, "core 63, macro 15: nothing is there"),
+        ({"fidelity": "device", "stuck": {0: FREE}}, "is for 0, which is no place"),
+        ({"fidelity": "device", "stuck": {("a", 0): FREE}}, "stuck-map"),
+        ({"fidelity": "device", "stuck": {(0, 0, 0): FREE}}, "stuck-map"),
+        ({"fidelity": "device", "stuck": {(0.0, 0): FREE}}, "stuck-map"),
+        ({"fidelity": "device", "stuck": {(0, 0): [[0], [0, 1]]}}, "stuck-map.* no array"),
+        ({"fidelity": "device", "stuck": [FREE]}, "given as list, not as a mapping"),
+        ({"fidelity": "device", "stuck": 3}, "given as int, not as a mapping"),
         ({"fidelity": "device", "stuck": {(64, 0): np.zeros((512, 512), np.uint8)}}, "stuck-map"),
         ({"fidelity": "device", "stuck": {(0, 0): np.zeros((4, 4), np.uint8)}}, "stuck-map"),
     ],

@@ -176,6 +176,23 @@ def test_results_that_nobody_wants(shell: Shell) -> None:
         Path("new.mcc").unlink()
 
 
+@pytest.mark.parametrize("command", ["report net.mcc", "disassemble net.mcc", "targets list"])
+def test_results_that_are_read_in_part(shell: Shell, command: str) -> None:
+    """The reader is gone before anything is printed; the shell says 141 of such commands."""
+    read, written = os.pipe()
+    os.close(read)
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    done = subprocess.run(
+        [*MCC, *command.split()],
+        stdout=written,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
+    os.close(written)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
 def test_results_that_nobody_can_take(shell: Shell) -> None:
     for arguments in (["report", "net.mcc"], ["disassemble", "net.mcc"]):
         with open("/dev/full", "w") as full:

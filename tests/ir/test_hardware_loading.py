@@ -225,6 +225,51 @@ def test_impossible_value_is_refused(overrides: dict[str, str], blamed: str) -> 
     assert caught.value.diagnostics[0].location.file == "--set"
 
 
+@pytest.mark.parametrize(
+    ("key", "text", "message", "help"),
+    [
+        ("cell.g_max_siemens", "1e100", "is too large: `1e100`", "exponents end at 99"),
+        ("cell.g_max_siemens", "1e-300 uS", "is too small: `1e-300`", "exponents end at 99"),
+        ("cell.g_max_siemens", f"1e{'9' * 30}", "is too large", "exponents end at 99"),
+        ("cell.g_max_siemens", "28uS", "has its unit in its number: `28uS`", "`28 uS`"),
+        ("cell.g_max_siemens", "28us", "is not a number: `28us`", "a decimal number"),
+        ("cell.g_max_siemens", "\u0662\u0668", "is not a number", "a decimal number"),
+        ("macro.adc.bits", "\uff16", "is not a number", "a decimal number"),
+        ("macro.adc.bits", "6bit", "has its unit in its number", "`value: 6, unit: bit`"),
+    ],
+)
+def test_texts_that_are_no_numbers(
+    write: Write, key: str, text: str, message: str, help: str
+) -> None:
+    [found] = refusal(targets.path("rram40nm"), **{key: text})
+    assert found.message.startswith(f"`{key}` {message}")
+    assert help in found.help
+    number, _, unit = text.partition(" ")
+    unit = unit or ("bit" if key.endswith("bits") else "S")
+    leaf = f"{{value: {number}, unit: {unit}, kind: assumed, source: x}}"
+    sections = {"cell.g_max_siemens": ["cell:", f"  g_max_siemens: {leaf}"]}
+    path = write(*sections.get(key, ["macro:", "  adc:", f"    bits: {leaf}"]))
+    [found] = refusal(path)
+    assert found.message.startswith(f"`{key}` {message}")
+    assert help in found.help
+
+
+def test_bare_choices_need_no_unit(write: Write) -> None:
+    [found] = refusal(write("macro:", "  encoding: offset"))
+    assert found.code == "target-bare-number"
+    assert found.help == "write `encoding: {value: …, source: …, kind: …}`"
+
+
+def test_a_file_without_a_name_is_not_called_as_its_base_is(write: Write) -> None:
+    path = write("cell:", "  read_noise: {value: 2, unit: percent, kind: assumed, source: x}")
+    assert targets.load(path).name == "mine"
+    part = write("cell:", "  read_noise: {value: 2, unit: percent, kind: assumed, source: x}")
+    part.write_text("\n".join(part.read_text().splitlines()[1:]))
+    assert targets.load(write(extends="[rram40nm, mine]", name="both.yaml")).name == "both"
+    [found] = refusal(write(name="my chip.yaml"))
+    assert "`my chip` is no name of a target" in found.message
+
+
 def test_unknown_override_offers_the_nearest_name() -> None:
     with pytest.raises(MccError, match=r"did you mean `macro.adc.bits`\?") as caught:
         targets.load("rram40nm", {"macro.acd.bits": "6"})

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -117,6 +118,45 @@ def test_gated_columns_are_those_of_their_nodes() -> None:
     down_bit = (nodes.cols[:-1] - nodes.cols[1:]) / 3.0
     np.testing.assert_allclose(down_source, branch.sum(axis=0) - branch.cumsum(axis=0)[:-1], 1e-9)
     np.testing.assert_allclose(down_bit, branch.cumsum(axis=0)[:-1], rtol=1e-9)
+
+
+def exact_shares(cells: Floats, wires: SourceWires) -> Floats:
+    """Return the voltages across the cells of one column per volt, from its exact equations.
+
+    Unknown are the currents of the cells: `v - b` of a row is a sum of resistances times currents.
+    """
+    rows = len(cells)
+    feed, source, bit, sense = (
+        Fraction(float(ohm))
+        for ohm in (wires.driver_ohm, wires.source_ohm, wires.bit_ohm, np.max(wires.sense_ohm))
+    )
+
+    def shared(i: int, j: int) -> Fraction:
+        return feed + source * (min(i, j) + 1) + bit * (rows - max(i, j)) + sense
+
+    ohms = [Fraction(1) / Fraction(float(cell)) for cell in cells]
+    table = [[shared(i, j) + (ohms[i] if i == j else 0) for j in range(rows)] + [Fraction(1)]
+             for i in range(rows)]  # fmt: skip
+    for k in range(rows):
+        table[k] = [item / table[k][k] for item in table[k]]
+        for i in set(range(rows)) - {k}:
+            own = table[i][k]
+            table[i] = [item - own * pivot for item, pivot in zip(table[i], table[k], strict=True)]
+    return np.array([float(table[i][rows] * ohms[i]) for i in range(rows)])
+
+
+@pytest.mark.parametrize("source", [0.0, 1.0, 1e5, 1e9, 1e15])
+@pytest.mark.parametrize("bit", [0.0, 1.0, 1e9])
+@pytest.mark.parametrize("ends", [0.0, 1e9])
+def test_gated_cells_see_exact_shares_of_the_voltage(
+    source: float, bit: float, ends: float
+) -> None:
+    cells, wires = cells_of(12, 1), SourceWires(source, bit, ends, ends)
+    expected = exact_shares(cells[:, 0], wires)
+    nodes = gated_nodes(cells, np.zeros_like(cells), wires, 1.0)
+    assert np.abs(nodes.across[:, 0] - expected).max() <= 1e-14 * nodes.rows.max()
+    currents = gated_currents(cells, wires, 1.0)
+    np.testing.assert_allclose(currents, cells[:, 0] @ expected, rtol=1e-13)
 
 
 def test_gated_columns_do_not_touch_and_inputs_are_solved_together() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from decimal import Decimal, localcontext
 from typing import Any
 
 import numpy as np
@@ -110,6 +111,21 @@ def test_switches_carry_what_the_square_law_says() -> None:
     step = 1e-5
     ahead, behind = (through_switches(cells * (1 + s), wires)[0] for s in (step, -step))
     np.testing.assert_allclose(slopes, (ahead - behind) / (2 * step * cells), rtol=1e-6)
+
+
+def test_switches_keep_the_digits_of_cells_of_any_conductance() -> None:
+    """The square law solved with 400 digits."""
+    wires = wired_target().wires
+    cells = np.logspace(-300, 300, 31)
+    seen, _ = through_switches(cells, wires)
+    with localcontext(prec=400):
+        read, ohm = Decimal(wires.read_volt), Decimal(wires.switch_ohm)
+        over = Decimal(wires.gate_volt - wires.threshold_volt)
+        for found, cell in zip(seen, map(Decimal, cells.tolist()), strict=True):
+            ratio = cell * ohm
+            root = ((1 + ratio) ** 2 - 2 * ratio * read / over).sqrt()
+            exact = cell * (1 - 2 * ratio / (1 + ratio + root))
+            assert abs(Decimal(float(found)) / exact - 1) < Decimal("1e-14")
 
 
 def test_converters_are_trimmed_to_the_ends_of_the_scale() -> None:

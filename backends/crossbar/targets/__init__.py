@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mcc.ir.diagnostics import error, nearest
 from mcc.ir.hardware import Card, Target, files_of, load_card, load_target
+from mcc.ir.hardware.layers import is_card, layers_of
 
 FOLDER = Path(__file__).parent
 DEVICES = "devices"
@@ -29,7 +30,8 @@ def path(name: str) -> Path:
         MccError: There is no target of this name.
     """
     if name not in [*names(), *cards()]:
-        raise error("target-unknown", f"no target is named `{name}`", nearest(name, names()))
+        help = nearest(name, [*names(), *cards()])
+        raise error("target-unknown", f"no target is named `{name}`", help)
     return FOLDER / f"{name}.yaml"
 
 
@@ -59,6 +61,27 @@ def load_device(name_or_path: str | Path) -> Card:
         MccError: Nothing is found there, or the card is wrong.
     """
     return load_card(_card_place(name_or_path), library=(FOLDER,))
+
+
+def load_any(name: str) -> Target | Card:
+    """Load a chip or a device card, whichever has this name or stands in this file.
+
+    Raises:
+        MccError: Nothing is found there, or what is found is wrong.
+    """
+    place = file_of(name)
+    card = is_card([layer.document for layer in layers_of(place, (FOLDER,))])
+    return load_card(place, (FOLDER,)) if card else load_target(place, library=(FOLDER,))
+
+
+def file_of(name: str) -> Path:
+    """Return the file of a shipped name, or the one of this path.
+
+    Raises:
+        MccError: There is neither.
+    """
+    shipped = name in [*names(), *cards()]
+    return Path(name) if not shipped and Path(name).is_file() else _place(name)
 
 
 def files(name_or_path: str | Path, device: str | Path | None = None) -> list[Path]:
