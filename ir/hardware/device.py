@@ -55,10 +55,11 @@ class WriteSpread:
 @final
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class Flicker:
-    """Read noise that gathers after programming: `factor sqrt(ln((t + t_read) / (2 t_read)))`.
+    """1/f noise gathered after programming: deviation `factor sqrt(ln((t + t_read) / (2 t_read)))`.
 
     The factor is `G min(fraction x**-exponent, limit)`, with `x` as written; above 1 uS there is
-    independent noise of the factor `logarithmic_siemens log10(G / 1 uS)`.
+    independent noise of the factor `logarithmic_siemens log10(G / 1 uS)`. All reads at a time find
+    the same deviations, those at another time others.
     """
 
     fraction: Fraction

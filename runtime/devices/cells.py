@@ -14,13 +14,13 @@ from mcc.ir.hardware.significance import largest_digit
 from mcc.runtime.devices.conditions import NOW, Conditions
 from mcc.runtime.devices.drift import drifted, drifts, exponent_moments, shift_moments
 from mcc.runtime.devices.endurance import failed_cells
-from mcc.runtime.devices.read import is_proportional, read_sigma
+from mcc.runtime.devices.flicker import flicker_sigma
 from mcc.runtime.devices.states import target_siemens
 from mcc.runtime.devices.stuck import Stuck, checked_map, drawn_map, hold
 from mcc.runtime.devices.temperature import acceleration, at_kelvin
 from mcc.runtime.devices.variation import correlated_field
 from mcc.runtime.devices.write import write_sigma, written
-from mcc.runtime.random import MacroPlace, Purpose, normal_numbers
+from mcc.runtime.random import MacroPlace, Purpose, event_at, normal_numbers
 
 
 @final
@@ -127,10 +127,8 @@ class Cells:
         seconds = max(float(conditions.seconds), cell.start_seconds)
         elapsed = seconds * acceleration(kelvin, law) / cell.start_seconds
         aged = self._aged(max(elapsed, 1.0))
-        found = at_kelvin(aged, kelvin, law)
-        if is_proportional(seconds, cell):
-            return Read(found, float(cell.read_noise) or None)
-        return Read(found, read_sigma(found, self.written, seconds, cell))
+        found = self._flickered(at_kelvin(aged, kelvin, law), seconds)
+        return Read(found, float(cell.read_noise) or None)
 
     def _written(self) -> NDArray[np.float64]:
         """Draw what is written; what depends on the target alone is worked out once per state."""
@@ -163,6 +161,15 @@ class Cells:
         found = np.maximum(found, 0)
         hold(found, self.stuck, cell)
         return found
+
+    def _flickered(self, found: NDArray[np.float64], seconds: float) -> NDArray[np.float64]:
+        """Return the conductances with the 1/f noise of a time; stuck cells have none."""
+        sigma = flicker_sigma(found, self.written, seconds, self._cell)
+        if sigma is None:
+            return found
+        image, earlier = self._write
+        noise = sigma * self._normals(Purpose.FLICKER, image, event_at(earlier, seconds))
+        return np.where(self.stuck, found, np.maximum(found + noise, 0))
 
     def _normals(self, purpose: Purpose, image: int, event: int) -> NDArray[np.float64]:
         shape = self.written.shape

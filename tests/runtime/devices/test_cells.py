@@ -129,6 +129,36 @@ def test_relaxation_spreads_and_shifts_as_time_goes() -> None:
     assert not np.array_equal(cells.read(late).siemens, again.read(late).siemens)
 
 
+def test_gathered_noise_is_the_same_at_the_same_time_and_new_at_another() -> None:
+    law = {"fraction": 0.05, "limit": 0.3, "exponent": 0.5, "read_seconds": 1e-6}
+    changes: dict[str, Any] = {f"flicker.{key}": value for key, value in law.items()}
+    cell = cell_of({**changes, "flicker.reference_siemens": 1e-6, "read_noise": 0.01})
+    cells, siemens = Cells(uniform(2), cell, PLACE), target_siemens(uniform(2), cell)[0, 0]
+
+    def noise(cells: Cells, seconds: float) -> NDArray[np.float64]:
+        found = cells.read(Conditions(seconds=seconds))
+        assert found.spread == 0.01, "what differs from read to read"
+        return found.siemens - siemens
+
+    for seconds in (1.0, 1e4):
+        relative = min(0.05 * (siemens / 1e-6) ** -0.5, 0.3)
+        deviation = siemens * relative * math.sqrt(math.log((seconds + 1e-6) / 2e-6))
+        assert has_moments(noise(cells, seconds), 0, deviation)
+    late, again = noise(cells, 1e4), Cells(uniform(2), cell, PLACE)
+    assert np.array_equal(late, noise(again, 1e4)), "whatever was read before"
+    for other in (noise(cells, 1.1e4), noise(Cells(uniform(2), cell, PLACE, earlier=1), 1e4)):
+        assert abs(np.corrcoef(late.ravel(), other.ravel())[0, 1]) < 5 / SIDE
+
+
+def test_gathered_noise_neither_turns_conductances_negative_nor_moves_stuck_cells() -> None:
+    changes: dict[str, Any] = {"flicker.fraction": 1.0, "flicker.limit": 1.0}
+    cell = cell_of({**changes, "stuck_high_fraction": 0.1})
+    cells = Cells(uniform(2), cell, PLACE)
+    found = cells.read(Conditions(seconds=1e4)).siemens
+    assert found.min() == 0
+    assert (found[cells.stuck == 2] == cell.g_max_siemens).all()
+
+
 def test_temperature_changes_conductances_and_the_speed_of_ageing() -> None:
     warm = cell_of({"temperature.coefficient_per_kelvin": 2e-3})
     found = Cells(STATES, warm, PLACE).read(Conditions(kelvin=350.0)).siemens
