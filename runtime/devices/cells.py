@@ -113,7 +113,8 @@ class Cells:
         shape = (states.shape[0], states.shape[1])
         fixed = drawn_map(shape, cell, place) if stuck is None else checked_map(stuck, shape)
         if cell.endurance_shape:
-            fixed[failed_cells(shape, cycles + earlier + 1, cell, place)] = Stuck.LOW
+            failed = failed_cells(shape, cycles + earlier + 1, cell, place)
+            fixed[failed & (fixed == Stuck.FREE)] = Stuck.LOW
         self.stuck = fixed
         """Map of stuck and failed cells (rows, cols): 0 free, 1 low, 2 high."""
         self.written = self._written()
@@ -125,7 +126,7 @@ class Cells:
         law, kelvin = cell.temperature, conditions.kelvin
         kelvin = law.reference_kelvin if kelvin is None else kelvin
         seconds = max(float(conditions.seconds), cell.start_seconds)
-        elapsed = seconds * acceleration(kelvin, law) / cell.start_seconds
+        elapsed = conditions.seconds * acceleration(kelvin, law) / cell.start_seconds
         aged = self._aged(max(elapsed, 1.0))
         found = self._flickered(at_kelvin(aged, kelvin, law), seconds)
         return Read(found, float(cell.read_noise) or None)

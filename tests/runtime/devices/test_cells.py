@@ -176,6 +176,7 @@ def test_temperature_changes_conductances_and_the_speed_of_ageing() -> None:
     assert np.allclose(hot, cells.written * (100 * factor) ** -0.05, rtol=1e-12)
     cold = cells.read(Conditions(seconds=100.0, kelvin=250.0)).siemens
     assert np.array_equal(cold, cells.written)
+    assert np.array_equal(cells.read(Conditions(kelvin=400.0)).siemens, cells.written)
 
 
 def test_stuck_cells_stay_whatever_is_written_and_however_old() -> None:
@@ -231,6 +232,13 @@ def test_cells_fail_as_weibull_says_and_stay_failed() -> None:
     assert np.array_equal(worn.stuck == 1, failed_cells((SIDE, SIDE), 1000, cell, PLACE))
     assert (worn.written[worn.stuck == 1] == cell.g_min_siemens).all()
     assert not failed_cells((SIDE, SIDE), 10**9, cell_of(), PLACE).any()
+
+
+def test_stuck_cells_do_not_fail() -> None:
+    table = np.random.default_rng(3).integers(0, 3, (SIDE, SIDE)).astype(np.uint8)
+    cell = cell_of({"endurance_shape": 2.0})
+    worn = Cells(uniform(2), cell, PLACE, cycles=10**6, stuck=table)
+    assert np.array_equal(worn.stuck, np.where(table == 2, 2, 1)), "all free cells failed"
 
 
 def test_every_address_has_its_own_numbers() -> None:
