@@ -63,7 +63,7 @@ class Flicker:
     """
 
     fraction: Fraction
-    """Relative noise at `x` = 1."""
+    """Relative noise at `x` = 1; needs a `limit`."""
     exponent: Exponent
     """How fast the relative noise falls with `x`. Matters only with `fraction`."""
     limit: Fraction
@@ -82,7 +82,8 @@ class Drift:
     """Power law `G (t / start)**-nu`; every cell has an exponent `nu` of its own, for its life.
 
     It is the magnitude of a Gaussian number whose mean and standard deviation are
-    `slope ln(x) + intercept` between their bounds, with `x` of the target conductance.
+    `slope ln(x) + intercept` between their bounds, with `x` of the target conductance. Equal bounds
+    are the value itself, without a slope or an intercept.
     """
 
     reference_siemens: PositiveSiemens
@@ -134,7 +135,7 @@ class Variation:
     correlation_cells: Cells
     """Distance at which the correlation of two cells has fallen to 1/e; 0 if independent.
 
-    Matters only with `fraction`.
+    At least 1.5 if not 0. Matters only with `fraction`.
     """
 
 
