@@ -72,6 +72,15 @@ def test_write_error_is_never_below_zero() -> None:
     assert write_sigma(np.array([600 * US]), cell_of("milo2021")) == 0
 
 
+@pytest.mark.parametrize(
+    ("name", "seconds"),
+    [("pcm_joshi", 27.36), ("pcm_aihwkit", 20), ("pcm_hermes_1", 200), ("pcm_hermes_2", 300)],
+)
+def test_cells_are_known_from_their_first_read_on(name: str, seconds: float) -> None:
+    cell = cell_of(name)
+    assert cell.start_seconds == seconds <= cell.valid.latest_seconds
+
+
 GRID = (0, 5, 10, 15, 20, 30, 40)
 EVALUATED = {
     "wan2022_aihwkit_1s": (0.35, 1.75, 2.26, 2.25, 2.02, 1.53, 1.10),
