@@ -109,10 +109,11 @@ class Drift:
 @final
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class Relaxation:
-    """Gaussian shift of a conductance whatever its value, from `start_seconds` on.
+    """Gaussian shift of a conductance whatever its value, from `start_seconds` on: a random walk.
 
     With `l = ln(t / start)` its mean is `mean_siemens l` and its variance
-    `(start_spread_siemens + spread_siemens l)**2 + diffusion_siemens**2 l`.
+    `(start_spread_siemens + spread_siemens l)**2 + diffusion_siemens**2 l`. Its increments from one
+    time to another are independent of what was before.
     """
 
     mean_siemens: SignedSiemens

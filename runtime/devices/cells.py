@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any, final
 
 import numpy as np
@@ -12,13 +14,20 @@ from mcc.ir.diagnostics import error
 from mcc.ir.hardware import Cell
 from mcc.ir.hardware.significance import largest_digit
 from mcc.runtime.devices.conditions import NOW, Conditions
-from mcc.runtime.devices.drift import drifted, drifts, exponent_moments, shift_moments
+from mcc.runtime.devices.drift import (
+    drifted,
+    drifts,
+    exponent_moments,
+    shift_moments,
+    shift_variance,
+)
 from mcc.runtime.devices.endurance import failed_cells
 from mcc.runtime.devices.flicker import flicker_sigma
 from mcc.runtime.devices.states import target_siemens
 from mcc.runtime.devices.stuck import Stuck, checked_map, drawn_map, hold
 from mcc.runtime.devices.temperature import acceleration, at_kelvin
 from mcc.runtime.devices.variation import correlated_field
+from mcc.runtime.devices.walk import walked
 from mcc.runtime.devices.write import write_sigma, written
 from mcc.runtime.random import MacroPlace, Purpose, event_at, normal_numbers
 
@@ -156,12 +165,21 @@ class Cells:
             found = drifted(found, exponents, elapsed)
         mean, spread = shift_moments(cell.relaxation, elapsed)
         if mean or spread:
-            found = found + mean + spread * self._normals(Purpose.RELAXATION, *self._write)
+            found = found + mean + self._relaxation(math.log(elapsed))
         if found is self.written:
             return found
         found = np.maximum(found, 0)
         hold(found, self.stuck, cell)
         return found
+
+    def _relaxation(self, logarithm: float) -> NDArray[np.float64]:
+        """Return the shifts about their mean at a time whose ratio to the start has a logarithm."""
+        image, earlier = self._write
+
+        def normals(moment: float) -> NDArray[np.float64]:
+            return self._normals(Purpose.RELAXATION, image, event_at(earlier, moment))
+
+        return walked(logarithm, partial(shift_variance, self._cell.relaxation), normals)
 
     def _flickered(self, found: NDArray[np.float64], seconds: float) -> NDArray[np.float64]:
         """Return the conductances with the 1/f noise of a time; stuck cells have none."""

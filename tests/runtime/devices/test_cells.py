@@ -115,18 +115,53 @@ def test_power_law_drift_follows_its_curve() -> None:
         assert np.array_equal(cells.read(Conditions(seconds=seconds)).siemens, cells.written)
 
 
-def test_relaxation_spreads_and_shifts_as_time_goes() -> None:
-    law = {"mean": -1e-7, "start_spread": 2e-7, "spread": 3e-8, "diffusion": 4e-7}
-    changes: dict[str, Any] = {f"relaxation.{key}_siemens": value for key, value in law.items()}
-    cells = Cells(uniform(2), cell_of({**changes, "start_seconds": 0.01}), PLACE)
-    for seconds in (0.01, 1.0, 1e5):
-        log = math.log(seconds / 0.01)
-        deviation = math.sqrt((2e-7 + 3e-8 * log) ** 2 + 4e-7**2 * log)
-        shift = cells.read(Conditions(seconds=seconds)).siemens - cells.written
-        assert has_moments(shift, -1e-7 * log, deviation)
-    again = Cells(uniform(2), cell_of({**changes, "start_seconds": 0.01}), PLACE, earlier=1)
-    late = Conditions(seconds=10.0)
-    assert not np.array_equal(cells.read(late).siemens, again.read(late).siemens)
+RELAXATION = {"mean": -1e-7, "start_spread": 2e-7, "spread": 3e-8, "diffusion": 4e-7}
+RELAXING: dict[str, Any] = {
+    **{f"relaxation.{key}_siemens": value for key, value in RELAXATION.items()},
+    "start_seconds": 0.01,
+}
+
+
+def relaxed_variance(seconds: float) -> float:
+    log = math.log(seconds / 0.01)
+    return (2e-7 + 3e-8 * log) ** 2 + 4e-7**2 * log
+
+
+@pytest.mark.parametrize("seconds", [0.01, 0.0101, 0.012, 0.02, 0.01 * math.e, 1.0, 1e5])
+def test_relaxation_spreads_and_shifts_as_time_goes(seconds: float) -> None:
+    cells = Cells(uniform(2), cell_of(RELAXING), PLACE)
+    shift = cells.read(Conditions(seconds=seconds)).siemens - cells.written
+    mean = -1e-7 * math.log(seconds / 0.01)
+    assert has_moments(shift, mean, math.sqrt(relaxed_variance(seconds)))
+    again = Cells(uniform(2), cell_of(RELAXING), PLACE, earlier=1)
+    other = again.read(Conditions(seconds=seconds)).siemens - again.written
+    assert abs(np.corrcoef(shift.ravel(), other.ravel())[0, 1]) < 5 / SIDE
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [(0.01, 1.0), (0.02, 0.05), (1.0, 1.2), (1.0, 1e5), (1e3, 1e5)]
+)
+def test_relaxation_is_a_random_walk(first: float, second: float) -> None:
+    """Increments have the difference of the variances, whatever was before."""
+    cells = Cells(uniform(2), cell_of(RELAXING), PLACE)
+    before, after = (
+        cells.read(Conditions(seconds=seconds)).siemens - cells.written
+        for seconds in (first, second)
+    )
+    gained = relaxed_variance(second) - relaxed_variance(first)
+    mean = -1e-7 * math.log(second / first)
+    assert has_moments(after - before, mean, math.sqrt(gained))
+    expected = math.sqrt(relaxed_variance(first) / relaxed_variance(second))
+    found = np.corrcoef(before.ravel(), after.ravel())[0, 1]
+    assert abs(found - expected) < 5 * (1 - expected**2) / SIDE
+
+
+def test_relaxation_at_a_time_does_not_depend_on_other_reads() -> None:
+    cells, alone = (Cells(uniform(2), cell_of(RELAXING), PLACE) for _ in range(2))
+    for seconds in (1e5, 0.3, 1e3):
+        cells.read(Conditions(seconds=seconds))
+    late = Conditions(seconds=7.7)
+    assert np.array_equal(cells.read(late).siemens, alone.read(late).siemens)
 
 
 def test_gathered_noise_is_the_same_at_the_same_time_and_new_at_another() -> None:
