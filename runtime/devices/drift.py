@@ -50,7 +50,7 @@ def shift_moments(law: Relaxation, elapsed: float) -> tuple[float, float]:
 
 
 def shift_variance(law: Relaxation, logarithm: float) -> float:
-    """Return `(start_spread + spread l)**2 + diffusion**2 l` in square siemens, for `l = logarithm`.
+    """Return `(start_spread + spread l)**2 + diffusion**2 l` in square siemens, at a logarithm `l`.
 
     The first term is the law of the CMO/HfOx cells in AIHWKit, which says of every time alone how
     far cells have spread; the second is the variance of a random walk in `l`. What two times have
