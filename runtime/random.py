@@ -8,6 +8,8 @@ order in which macros, samples or events are worked on, nor on the number of thr
 from __future__ import annotations
 
 import math
+import struct
+import zlib
 from dataclasses import dataclass
 from enum import IntEnum
 from numbers import Integral
@@ -31,6 +33,7 @@ class Purpose(IntEnum):
     DRIFT = 5
     RELAXATION = 6
     ENDURANCE = 7
+    FLICKER = 8
     ADC = 12
     DAC = 13
     DRIVE = 14
@@ -88,6 +91,16 @@ def uniform_numbers(
         count=-(-count // 4),
     )
     return (words.astype(np.float64).reshape(-1)[:count].reshape(shape) + 0.5) * 2.0**-32
+
+
+def event_at(earlier: int, moment: float) -> int:
+    """Return the event of what happens at a moment after a write: 32 bits that stand for both.
+
+    Args:
+        earlier: How often this was written before.
+        moment: A time, in any unit.
+    """
+    return zlib.crc32(struct.pack("<Qd", earlier, moment))
 
 
 def check_seed(seed: Any) -> int:

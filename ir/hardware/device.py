@@ -58,14 +58,15 @@ class WriteSpread:
 @final
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class Flicker:
-    """Read noise that gathers after programming: `factor sqrt(ln((t + t_read) / (2 t_read)))`.
+    """1/f noise gathered after programming: deviation `factor sqrt(ln((t + t_read) / (2 t_read)))`.
 
     The factor is `G min(fraction x**-exponent, limit)`, with `x` as written; above 1 uS there is
-    independent noise of the factor `logarithmic_siemens log10(G / 1 uS)`.
+    independent noise of the factor `logarithmic_siemens log10(G / 1 uS)`. All reads at a time find
+    the same deviations, those at another time others.
     """
 
     fraction: Fraction
-    """Relative noise at `x` = 1."""
+    """Relative noise at `x` = 1; needs a `limit`."""
     exponent: Exponent
     """How fast the relative noise falls with `x`. Matters only with `fraction`."""
     limit: Fraction
@@ -84,7 +85,8 @@ class Drift:
     """Power law `G (t / start)**-nu`; every cell has an exponent `nu` of its own, for its life.
 
     It is the magnitude of a Gaussian number whose mean and standard deviation are
-    `slope ln(x) + intercept` between their bounds, with `x` of the target conductance.
+    `slope ln(x) + intercept` between their bounds, with `x` of the target conductance. Equal bounds
+    are the value itself, without a slope or an intercept.
     """
 
     reference_siemens: PositiveSiemens
@@ -110,10 +112,11 @@ class Drift:
 @final
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class Relaxation:
-    """Gaussian shift of a conductance whatever its value, from `start_seconds` on.
+    """Gaussian shift of a conductance whatever its value, from `start_seconds` on: a random walk.
 
     With `l = ln(t / start)` its mean is `mean_siemens l` and its variance
-    `(start_spread_siemens + spread_siemens l)**2 + diffusion_siemens**2 l`.
+    `(start_spread_siemens + spread_siemens l)**2 + diffusion_siemens**2 l`. Its increments from one
+    time to another are independent of what was before.
     """
 
     mean_siemens: SignedSiemens
@@ -136,7 +139,7 @@ class Variation:
     correlation_cells: Cells
     """Distance at which the correlation of two cells has fallen to 1/e; 0 if independent.
 
-    Matters only with `fraction`.
+    At least 1.5 if not 0. Matters only with `fraction`.
     """
 
 

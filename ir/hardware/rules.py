@@ -120,6 +120,17 @@ def _write_factors(error: float, *factors: float) -> str | None:
     return "no factor is above 0" if largest <= 0 and any(factors) else None
 
 
+def _flicker(fraction: float, limit: float) -> str | None:
+    """Flicker noise with a fraction needs a limit above 0, for a limit of 0 leaves none."""
+    return f"a fraction of {fraction:g}" if fraction > 0 and limit == 0 else None
+
+
+def _drift(slope: float, intercept: float, lowest: float, highest: float) -> str | None:
+    """A slope or an intercept of drift needs different bounds, for equal bounds decide alone."""
+    inert = (slope or intercept) and lowest == highest
+    return f"{slope:g} and {intercept:g} from {lowest:g} to {highest:g}" if inert else None
+
+
 def _bounds(low: float, high: float) -> str | None:
     """A lower bound cannot be above its upper bound."""
     return f"{low:g} and {high:g}" if low > high else None
@@ -128,6 +139,12 @@ def _bounds(low: float, high: float) -> str | None:
 def _correlation(cells: float) -> str | None:
     """Variation is correlated over at most 256 cells."""
     return f"{cells:g}" if cells > 256 else None
+
+
+def _short_correlation(cells: float) -> str | None:
+    """Variation is correlated over 0 or at least 1.5 cells, as cells cannot show a shorter bell."""
+    # Of a length of 1 the sampled kernel would make neighbours correlate by 0.26, not by 1/e.
+    return f"{cells:g}" if 0 < cells < 1.5 else None
 
 
 def _flip(flip: bool, encoding: str) -> str | None:
@@ -211,6 +228,10 @@ _WRITE_FACTORS = tuple(
     f"cell.write.{power}_siemens"
     for power in ("constant", "linear", "quadratic", "cubic", "quartic")
 )
+_DRIFT = tuple(
+    tuple(f"cell.drift.{of}_{part}" for part in ("slope", "intercept", "lowest", "highest"))
+    for of in ("exponent", "spread")
+)
 _BOUNDS = (
     ("cell.drift.exponent_lowest", "cell.drift.exponent_highest"),
     ("cell.drift.spread_lowest", "cell.drift.spread_highest"),
@@ -232,6 +253,12 @@ def _gated(feed: str, selector: str, dac_bits: int, form: str) -> str | None:
     good = selector == "switch" and dac_bits == 1 and form == "twos_complement"
     found = f"the selector is {selector}, inputs have {dac_bits} bits of the form {form}"
     return found if feed == "source_line" and not good else None
+
+
+def _gate_drivers(mismatch: float, noise: float, feed: str) -> str | None:
+    """Drivers have no level that could err where inputs are gates, fed by source lines."""
+    found = f"a mismatch of {mismatch:g}, a noise of {noise:g} steps"
+    return found if feed == "source_line" and (mismatch > 0 or noise > 0) else None
 
 
 def _overdrive(gate: float, threshold: float, read: float) -> str | None:
@@ -276,7 +303,10 @@ RULES: tuple[Rule, ...] = (
     Rule(("cell.stuck_low_fraction", "cell.stuck_high_fraction"), _stuck),
     Rule(("cell.write_error", *_WRITE_FACTORS), _write_factors),
     *(Rule(pair, _bounds) for pair in _BOUNDS),
+    Rule(("cell.flicker.fraction", "cell.flicker.limit"), _flicker),
+    *(Rule(paths, _drift) for paths in _DRIFT),
     Rule(("cell.variation.correlation_cells",), _correlation),
+    Rule(("cell.variation.correlation_cells",), _short_correlation),
     Rule(("macro.column_flip", "macro.encoding"), _flip),
     Rule(("macro.cols", "macro.encoding"), _pairs),
     Rule(("macro.subtraction", "macro.encoding", "macro.reference"), _subtraction),
@@ -289,6 +319,7 @@ RULES: tuple[Rule, ...] = (
     Rule(("macro.active_rows", "cell.bits", "macro.dac_bits", "macro.accumulation"), _sum_bits),
     Rule(("wires.interleaved", "macro.encoding", "wires.feed"), _interleaved),
     Rule(("wires.feed", "wires.selector", "macro.dac_bits", "macro.input_form"), _gated),
+    Rule(("macro.dac.mismatch", "macro.dac.noise", "wires.feed"), _gate_drivers),
     Rule(("wires.gate_volt", "wires.threshold_volt", "wires.read_volt"), _overdrive),
     Rule(("macro.rows",), _macro_lines),
     Rule(("macro.cols",), _macro_lines),

@@ -289,7 +289,7 @@ class Cell:
     read_noise: Fraction
     """Standard deviation of a cell's conductance from read to read, relative to its value.
 
-    What `flicker` says of the variance is added to its square.
+    The noise of `flicker` is no part of it: that is the same in all reads at a time.
     """
     stuck_low_fraction: Fraction
     """Fraction of cells that stay at `g_min_siemens` whatever is written."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any, final
 
 import numpy as np
@@ -12,15 +14,22 @@ from mcc.ir.diagnostics import error
 from mcc.ir.hardware import Cell
 from mcc.ir.hardware.significance import largest_digit
 from mcc.runtime.devices.conditions import NOW, Conditions
-from mcc.runtime.devices.drift import drifted, drifts, exponent_moments, shift_moments
+from mcc.runtime.devices.drift import (
+    drifted,
+    drifts,
+    exponent_moments,
+    shift_moments,
+    shift_variance,
+)
 from mcc.runtime.devices.endurance import failed_cells
-from mcc.runtime.devices.read import is_proportional, read_sigma
+from mcc.runtime.devices.flicker import flicker_sigma
 from mcc.runtime.devices.states import target_siemens
 from mcc.runtime.devices.stuck import Stuck, checked_map, drawn_map, hold
 from mcc.runtime.devices.temperature import acceleration, at_kelvin
 from mcc.runtime.devices.variation import correlated_field
+from mcc.runtime.devices.walk import walked
 from mcc.runtime.devices.write import write_sigma, written
-from mcc.runtime.random import MacroPlace, Purpose, normal_numbers
+from mcc.runtime.random import MacroPlace, Purpose, event_at, normal_numbers
 
 
 @final
@@ -113,7 +122,8 @@ class Cells:
         shape = (states.shape[0], states.shape[1])
         fixed = drawn_map(shape, cell, place) if stuck is None else checked_map(stuck, shape)
         if cell.endurance_shape:
-            fixed[failed_cells(shape, cycles + earlier + 1, cell, place)] = Stuck.LOW
+            failed = failed_cells(shape, cycles + earlier + 1, cell, place)
+            fixed[failed & (fixed == Stuck.FREE)] = Stuck.LOW
         self.stuck = fixed
         """Map of stuck and failed cells (rows, cols): 0 free, 1 low, 2 high."""
         self.written = self._written()
@@ -125,12 +135,10 @@ class Cells:
         law, kelvin = cell.temperature, conditions.kelvin
         kelvin = law.reference_kelvin if kelvin is None else kelvin
         seconds = max(float(conditions.seconds), cell.start_seconds)
-        elapsed = seconds * acceleration(kelvin, law) / cell.start_seconds
+        elapsed = conditions.seconds * acceleration(kelvin, law) / cell.start_seconds
         aged = self._aged(max(elapsed, 1.0))
-        found = at_kelvin(aged, kelvin, law)
-        if is_proportional(seconds, cell):
-            return Read(found, float(cell.read_noise) or None)
-        return Read(found, read_sigma(found, self.written, seconds, cell))
+        found = self._flickered(at_kelvin(aged, kelvin, law), seconds)
+        return Read(found, float(cell.read_noise) or None)
 
     def _written(self) -> NDArray[np.float64]:
         """Draw what is written; what depends on the target alone is worked out once per state."""
@@ -157,12 +165,30 @@ class Cells:
             found = drifted(found, exponents, elapsed)
         mean, spread = shift_moments(cell.relaxation, elapsed)
         if mean or spread:
-            found = found + mean + spread * self._normals(Purpose.RELAXATION, *self._write)
+            found = found + mean + self._relaxation(math.log(elapsed))
         if found is self.written:
             return found
         found = np.maximum(found, 0)
         hold(found, self.stuck, cell)
         return found
+
+    def _relaxation(self, logarithm: float) -> NDArray[np.float64]:
+        """Return the shifts about their mean at a time whose ratio to the start has a logarithm."""
+        image, earlier = self._write
+
+        def normals(moment: float) -> NDArray[np.float64]:
+            return self._normals(Purpose.RELAXATION, image, event_at(earlier, moment))
+
+        return walked(logarithm, partial(shift_variance, self._cell.relaxation), normals)
+
+    def _flickered(self, found: NDArray[np.float64], seconds: float) -> NDArray[np.float64]:
+        """Return the conductances with the 1/f noise of a time; stuck cells have none."""
+        sigma = flicker_sigma(found, self.written, seconds, self._cell)
+        if sigma is None:
+            return found
+        image, earlier = self._write
+        noise = sigma * self._normals(Purpose.FLICKER, image, event_at(earlier, seconds))
+        return np.where(self.stuck, found, np.maximum(found + noise, 0))
 
     def _normals(self, purpose: Purpose, image: int, event: int) -> NDArray[np.float64]:
         shape = self.written.shape

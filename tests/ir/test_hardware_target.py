@@ -48,6 +48,32 @@ def test_every_rule_has_a_sentence_and_known_fields() -> None:
         assert rule.sentence("x").endswith("; here x")
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"cell.flicker.fraction": 0.05}, "needs a limit above 0"),
+        ({"cell.drift.exponent_intercept": 0.05}, "needs different bounds"),
+        ({"cell.drift.spread_slope": -0.01}, "needs different bounds"),
+        ({"cell.variation.correlation_cells": 1.0}, "at least 1.5 cells"),
+        ({"wires.feed": "source_line", "macro.dac.mismatch": 0.1}, "no level that could err"),
+        ({"wires.feed": "source_line", "macro.dac.noise": 0.1}, "no level that could err"),
+    ],
+)
+def test_what_would_do_nothing_or_something_else_is_refused(
+    changes: dict[str, float | str], said: str
+) -> None:
+    target = targets.load("rram40nm", device="ideal").with_values({"wires.selector": "switch"})
+    with pytest.raises(MccError, match=said):
+        target.with_values(changes)
+
+
+def test_laws_that_act_are_allowed() -> None:
+    target = targets.load("rram40nm", device="ideal")
+    target.with_values({"cell.flicker.fraction": 0.05, "cell.flicker.limit": 0.1})
+    target.with_values({"cell.drift.exponent_intercept": 0.05, "cell.drift.exponent_highest": 0.1})
+    target.with_values({"cell.variation.correlation_cells": 1.5})
+
+
 def test_the_first_unit_is_the_natural_one() -> None:
     for dimension, units in UNITS.items():
         assert units[natural_unit(dimension)] == 1

@@ -115,18 +115,83 @@ def test_power_law_drift_follows_its_curve() -> None:
         assert np.array_equal(cells.read(Conditions(seconds=seconds)).siemens, cells.written)
 
 
-def test_relaxation_spreads_and_shifts_as_time_goes() -> None:
-    law = {"mean": -1e-7, "start_spread": 2e-7, "spread": 3e-8, "diffusion": 4e-7}
-    changes: dict[str, Any] = {f"relaxation.{key}_siemens": value for key, value in law.items()}
-    cells = Cells(uniform(2), cell_of({**changes, "start_seconds": 0.01}), PLACE)
-    for seconds in (0.01, 1.0, 1e5):
-        log = math.log(seconds / 0.01)
-        deviation = math.sqrt((2e-7 + 3e-8 * log) ** 2 + 4e-7**2 * log)
-        shift = cells.read(Conditions(seconds=seconds)).siemens - cells.written
-        assert has_moments(shift, -1e-7 * log, deviation)
-    again = Cells(uniform(2), cell_of({**changes, "start_seconds": 0.01}), PLACE, earlier=1)
-    late = Conditions(seconds=10.0)
-    assert not np.array_equal(cells.read(late).siemens, again.read(late).siemens)
+RELAXATION = {"mean": -1e-7, "start_spread": 2e-7, "spread": 3e-8, "diffusion": 4e-7}
+RELAXING: dict[str, Any] = {
+    **{f"relaxation.{key}_siemens": value for key, value in RELAXATION.items()},
+    "start_seconds": 0.01,
+}
+
+
+def relaxed_variance(seconds: float) -> float:
+    log = math.log(seconds / 0.01)
+    return (2e-7 + 3e-8 * log) ** 2 + 4e-7**2 * log
+
+
+@pytest.mark.parametrize("seconds", [0.01, 0.0101, 0.012, 0.02, 0.01 * math.e, 1.0, 1e5])
+def test_relaxation_spreads_and_shifts_as_time_goes(seconds: float) -> None:
+    cells = Cells(uniform(2), cell_of(RELAXING), PLACE)
+    shift = cells.read(Conditions(seconds=seconds)).siemens - cells.written
+    mean = -1e-7 * math.log(seconds / 0.01)
+    assert has_moments(shift, mean, math.sqrt(relaxed_variance(seconds)))
+    again = Cells(uniform(2), cell_of(RELAXING), PLACE, earlier=1)
+    other = again.read(Conditions(seconds=seconds)).siemens - again.written
+    assert abs(np.corrcoef(shift.ravel(), other.ravel())[0, 1]) < 5 / SIDE
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [(0.01, 1.0), (0.02, 0.05), (1.0, 1.2), (1.0, 1e5), (1e3, 1e5)]
+)
+def test_relaxation_is_a_random_walk(first: float, second: float) -> None:
+    """Increments have the difference of the variances, whatever was before."""
+    cells = Cells(uniform(2), cell_of(RELAXING), PLACE)
+    before, after = (
+        cells.read(Conditions(seconds=seconds)).siemens - cells.written
+        for seconds in (first, second)
+    )
+    gained = relaxed_variance(second) - relaxed_variance(first)
+    mean = -1e-7 * math.log(second / first)
+    assert has_moments(after - before, mean, math.sqrt(gained))
+    expected = math.sqrt(relaxed_variance(first) / relaxed_variance(second))
+    found = np.corrcoef(before.ravel(), after.ravel())[0, 1]
+    assert abs(found - expected) < 5 * (1 - expected**2) / SIDE
+
+
+def test_relaxation_at_a_time_does_not_depend_on_other_reads() -> None:
+    cells, alone = (Cells(uniform(2), cell_of(RELAXING), PLACE) for _ in range(2))
+    for seconds in (1e5, 0.3, 1e3):
+        cells.read(Conditions(seconds=seconds))
+    late = Conditions(seconds=7.7)
+    assert np.array_equal(cells.read(late).siemens, alone.read(late).siemens)
+
+
+def test_gathered_noise_is_the_same_at_the_same_time_and_new_at_another() -> None:
+    law = {"fraction": 0.05, "limit": 0.3, "exponent": 0.5, "read_seconds": 1e-6}
+    changes: dict[str, Any] = {f"flicker.{key}": value for key, value in law.items()}
+    cell = cell_of({**changes, "flicker.reference_siemens": 1e-6, "read_noise": 0.01})
+    cells, siemens = Cells(uniform(2), cell, PLACE), target_siemens(uniform(2), cell)[0, 0]
+
+    def noise(cells: Cells, seconds: float) -> NDArray[np.float64]:
+        found = cells.read(Conditions(seconds=seconds))
+        assert found.spread == 0.01, "what differs from read to read"
+        return found.siemens - siemens
+
+    for seconds in (1.0, 1e4):
+        relative = min(0.05 * (siemens / 1e-6) ** -0.5, 0.3)
+        deviation = siemens * relative * math.sqrt(math.log((seconds + 1e-6) / 2e-6))
+        assert has_moments(noise(cells, seconds), 0, deviation)
+    late, again = noise(cells, 1e4), Cells(uniform(2), cell, PLACE)
+    assert np.array_equal(late, noise(again, 1e4)), "whatever was read before"
+    for other in (noise(cells, 1.1e4), noise(Cells(uniform(2), cell, PLACE, earlier=1), 1e4)):
+        assert abs(np.corrcoef(late.ravel(), other.ravel())[0, 1]) < 5 / SIDE
+
+
+def test_gathered_noise_neither_turns_conductances_negative_nor_moves_stuck_cells() -> None:
+    changes: dict[str, Any] = {"flicker.fraction": 1.0, "flicker.limit": 1.0}
+    cell = cell_of({**changes, "stuck_high_fraction": 0.1})
+    cells = Cells(uniform(2), cell, PLACE)
+    found = cells.read(Conditions(seconds=1e4)).siemens
+    assert found.min() == 0
+    assert (found[cells.stuck == 2] == cell.g_max_siemens).all()
 
 
 def test_temperature_changes_conductances_and_the_speed_of_ageing() -> None:
@@ -146,6 +211,7 @@ def test_temperature_changes_conductances_and_the_speed_of_ageing() -> None:
     assert np.allclose(hot, cells.written * (100 * factor) ** -0.05, rtol=1e-12)
     cold = cells.read(Conditions(seconds=100.0, kelvin=250.0)).siemens
     assert np.array_equal(cold, cells.written)
+    assert np.array_equal(cells.read(Conditions(kelvin=400.0)).siemens, cells.written)
 
 
 def test_stuck_cells_stay_whatever_is_written_and_however_old() -> None:
@@ -201,6 +267,13 @@ def test_cells_fail_as_weibull_says_and_stay_failed() -> None:
     assert np.array_equal(worn.stuck == 1, failed_cells((SIDE, SIDE), 1000, cell, PLACE))
     assert (worn.written[worn.stuck == 1] == cell.g_min_siemens).all()
     assert not failed_cells((SIDE, SIDE), 10**9, cell_of(), PLACE).any()
+
+
+def test_stuck_cells_do_not_fail() -> None:
+    table = np.random.default_rng(3).integers(0, 3, (SIDE, SIDE)).astype(np.uint8)
+    cell = cell_of({"endurance_shape": 2.0})
+    worn = Cells(uniform(2), cell, PLACE, cycles=10**6, stuck=table)
+    assert np.array_equal(worn.stuck, np.where(table == 2, 2, 1)), "all free cells failed"
 
 
 def test_every_address_has_its_own_numbers() -> None:

@@ -10,7 +10,9 @@ import pytest
 from numpy.typing import NDArray
 
 from mcc.backends.crossbar import targets
+from mcc.runtime.devices import Cells, Conditions
 from mcc.runtime.devices.drift import shift_moments
+from mcc.runtime.random import MacroPlace
 
 FOLDER = Path(__file__).parents[4] / "shared/data/rram"
 pytestmark = pytest.mark.skipif(not FOLDER.exists(), reason="the shared data are not here")
@@ -33,6 +35,21 @@ def test_the_card_of_technology_c_describes_its_relaxation() -> None:
         mean, spread = shift_moments(card.relaxation, time / card.start_seconds)
         assert abs(spread / 1e-6 / float(np.nanstd(column)) - 1) < 0.03
         assert abs(mean / 1e-6 - float(np.nanmean(column))) < 0.2
+
+
+@pytest.mark.parametrize(("first", "second"), [(0.01, 1.0), (0.01, 1e5), (1.0, 1e5), (4.0, 1e5)])
+def test_cells_of_technology_c_change_as_much_between_two_times(
+    first: float, second: float
+) -> None:
+    """Within a fifth; to theirs adds the noise of single reads, which the card has not."""
+    seconds, moved, _ = changes("techC")
+    before, after = (moved[:, list(seconds).index(time)] for time in (first, second))
+    card = targets.load("isaac", device="foundry_c").cell
+    states = np.full((128, 128), 2**card.bits - 1, np.uint8)
+    cells = Cells(states, card, MacroPlace(0, 0, 0))
+    now, later = (cells.read(Conditions(seconds=time)).siemens for time in (first, second))
+    ratio = float(np.std(later - now)) / 1e-6 / float(np.nanstd(after - before))
+    assert 0.8 < ratio < 1
 
 
 def test_no_law_that_is_linear_in_the_logarithm_describes_it() -> None:

@@ -111,9 +111,8 @@ WRITING: dict[str, Law] = {
     "variation": ({"variation.fraction": 0.08}, lambda g: 0.08 * g),
 }
 GROWTH = math.sqrt(math.log((1e4 + 1e-6) / 2e-6))
-READING: dict[str, Law] = {
-    "relative": ({"read_noise": 0.1}, lambda g: 0.1 * g),
-    "flicker": (
+FLICKER: dict[str, Law] = {
+    "share": (
         {
             "flicker.fraction": 0.02,
             "flicker.exponent": 0.5,
@@ -167,14 +166,27 @@ def test_temperature() -> None:
     assert np.abs(deviations - expected).max() <= 0.51, "no more than the converter rounds"
 
 
-@pytest.mark.parametrize("source", READING)
-def test_noise_of_reads(source: str) -> None:
-    changes, sigma = READING[source]
-    code = program(changes)
+@pytest.mark.parametrize("source", FLICKER)
+def test_gathered_noise(source: str) -> None:
+    changes, sigma = FLICKER[source]
+    deviations, target = spread_over_chips(changes, AGE)
+    agree(deviations, 0, summed(sigma(conductances(target)) ** 2, target))
+
+
+def test_all_reads_find_the_same_gathered_noise() -> None:
+    arrays = ProgrammedArrays(program(FLICKER["share"][0]), Fidelity.DEVICE, SEED, conditions=AGE)
+    reads = arrays.multiply(0, np.ones((10, ROWS), np.uint8))
+    assert (reads == reads[0]).all()
+    assert np.array_equal(arrays.multiply(0, np.ones((1, ROWS), np.uint8))[0], reads[0])
+
+
+def test_noise_of_reads() -> None:
+    code = program({"read_noise": 0.1})
     arrays = ProgrammedArrays(code, Fidelity.DEVICE, SEED, conditions=AGE)
     reads = arrays.multiply(0, np.ones((100, ROWS), np.uint8))
     ideal = (STATES[:, 0::2].astype(int) - STATES[:, 1::2].astype(int)).sum(axis=0)
-    agree(reads - ideal, 0, summed(sigma(conductances(code.target)) ** 2, code.target))
+    variances = (0.1 * conductances(code.target)) ** 2
+    agree(reads - ideal, 0, summed(variances, code.target))
 
 
 def test_ideal_cells_do_not_err_at_any_condition() -> None:

@@ -14,7 +14,7 @@ from mcc.backends.crossbar import targets
 from mcc.ir.hardware import Cell
 from mcc.runtime.devices.current import currents, polynomials
 from mcc.runtime.devices.drift import exponent_moments, shift_moments
-from mcc.runtime.devices.read import gathered, read_sigma
+from mcc.runtime.devices.flicker import flicker_sigma, gathered
 from mcc.runtime.devices.write import write_sigma
 
 FITS = Path(__file__).parents[4] / "shared/data/rram/device_fits.json"
@@ -72,6 +72,15 @@ def test_write_error_is_never_below_zero() -> None:
     assert write_sigma(np.array([600 * US]), cell_of("milo2021")) == 0
 
 
+@pytest.mark.parametrize(
+    ("name", "seconds"),
+    [("pcm_joshi", 27.36), ("pcm_aihwkit", 20), ("pcm_hermes_1", 200), ("pcm_hermes_2", 300)],
+)
+def test_cells_are_known_from_their_first_read_on(name: str, seconds: float) -> None:
+    cell = cell_of(name)
+    assert cell.start_seconds == seconds <= cell.valid.latest_seconds
+
+
 GRID = (0, 5, 10, 15, 20, 30, 40)
 EVALUATED = {
     "wan2022_aihwkit_1s": (0.35, 1.75, 2.26, 2.25, 2.02, 1.53, 1.10),
@@ -127,13 +136,13 @@ def test_drift_exponents_of_pcm() -> None:
         assert math.isclose(spread, min(max(-0.0125 * log - 0.0059, 0.008), 0.045), rel_tol=1e-6)
 
 
-def test_read_noise_of_pcm() -> None:
+def test_flicker_noise_of_pcm() -> None:
     cell = cell_of("pcm_aihwkit")
     written, now = (
         np.array([0.0001, 0.1, 1, 10, 25]) * US,
         np.array([0.0001, 0.08, 0.9, 9, 24]) * US,
     )
-    found = read_sigma(now, written, 3600.0, cell)
+    found = flicker_sigma(now, written, 3600.0, cell)
     assert found is not None
     growth = math.sqrt(math.log((3600 + 250e-9) / (2 * 250e-9)))
     for sigma, before, after in zip(found, written, now, strict=True):
@@ -141,7 +150,7 @@ def test_read_noise_of_pcm() -> None:
         assert math.isclose(sigma, after * relative * growth, rel_tol=1e-6)
 
 
-def test_shift_and_read_noise_of_cmo() -> None:
+def test_shift_and_flicker_noise_of_cmo() -> None:
     cell = cell_of("cmo_hfox")
     for seconds in (1.0, 60.0, 3600.0, 1e6):
         mean, spread = shift_moments(cell.relaxation, seconds)
@@ -150,7 +159,7 @@ def test_shift_and_read_noise_of_cmo() -> None:
         assert math.isclose(spread / US, expected, rel_tol=1e-6)
         for conductance in (9.0, 40.0, 88.2):
             now = np.array([conductance * US])
-            sigma = read_sigma(now, now, seconds, cell)
+            sigma = flicker_sigma(now, now, seconds, cell)
             assert sigma is not None
             growth = math.sqrt(math.log((seconds + 1e-6) / 2e-6))
             expected = 0.0277316483 * math.log10(conductance) * growth
