@@ -11,8 +11,15 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast, final
 import numpy as np
 from numpy.typing import NDArray
 
-from mcc.cli.crossbar_operands import as_operand, as_weights, float_type, real_parts
-from mcc.cli.crossbar_product import View, probed, product, vectors_of
+from mcc.cli.crossbar_inside import clipping, codes, currents
+from mcc.cli.crossbar_operands import (
+    as_operand,
+    as_weights,
+    check_place,
+    float_type,
+    real_parts,
+)
+from mcc.cli.crossbar_product import View, product, vectors_of
 from mcc.cli.driver import resolve_target
 from mcc.cli.machine import check_chip, check_conditions
 from mcc.ir.diagnostics import MccWarning, error
@@ -23,15 +30,13 @@ from mcc.runtime.arrays import Fidelity
 from mcc.runtime.crossbar import RealCrossbar
 from mcc.runtime.devices import Conditions
 from mcc.runtime.devices.conditions import condition_warnings
-from mcc.runtime.operands import InputCoding
+from mcc.runtime.operands import InputCoding, check_bits
+from mcc.runtime.placement import check_room
 
 if TYPE_CHECKING:
     from mcc.cli.crossbar_layer import CrossbarLayer
 
 Kind = TypeVar("Kind", np.float64, np.uint8)
-
-_TOGETHER = 16
-"""Vectors whose codes are in memory at a time to count those that clip."""
 
 
 @final
@@ -67,6 +72,7 @@ class Crossbar:
         input_range: tuple[float, float] | None = None,
         threads: int = 2,
         device: str | Path | None = None,
+        first_macro: int = 0,
         stuck: Mapping[tuple[int, int], NDArray[np.uint8]] | None = None,
         overrides: Mapping[str, str | float] | None = None,
         **fields: str | float,
@@ -78,14 +84,17 @@ class Crossbar:
         Args:
             weights: Real or complex, (m, n).
             target: A shipped name, a path, or a target.
-            fidelity: How much of the physics to include; products with `A.T` need `device` or less.
+            fidelity: How much of the physics to include.
             seed: The chip instance; 0 if None. At `exact` and `converter` all chips are the same.
             weight_bits: Width of a weight's code, sign included: 2 to 8.
             input_bits: Width of an input's code, sign included: 2 to 8.
             input_range: Smallest and largest element of x in `A @ x`.
             threads: Threads to compute with; the results do not depend on it.
             device: A device card that replaces the cell of a target that is named.
-            stuck: Measured maps of stuck cells by core and macro (from macro 0 of core 0 on), at
+            first_macro: Where the matrix begins, counted through the cores. Matrices in the same
+                macros of the same chip have the same errors: give those that work together places
+                side by side.
+            stuck: Measured maps of stuck cells by core and macro (from `first_macro` on), at
                 `device` and `wire`: uint8 (rows, cols) of 0 free, 1 stuck low, 2 stuck high. The
                 other macros have theirs drawn.
             overrides: Values of the target to replace, by dotted path: `{"macro.adc.bits": 6}`.
@@ -95,10 +104,15 @@ class Crossbar:
             MccError: `crossbar-weights`, `crossbar-size`, `option-value`, `seed-invalid`,
                 `stuck-map`, or what is wrong with the target.
         """
-        matrix = as_weights(weights)
         check_chip(fidelity, seed, threads)
         check_conditions(Fidelity(fidelity), Conditions(), stuck)
+        check_bits("weight_bits", weight_bits)
+        check_place(first_macro)
         chip = resolve_target(target, _overrides(overrides or {}, fields), device)
+        shape = getattr(weights, "shape", ())
+        if len(shape) == 2:  # before anything as large as the matrix is made
+            check_room((int(shape[1]), int(shape[0])), chip, weight_bits, first_macro)
+        matrix = as_weights(weights)
         if Fidelity(fidelity).real_cells:
             for finding in conductance_warnings(chip.cell):
                 warnings.warn(str(finding), MccWarning, stacklevel=2)
@@ -113,7 +127,7 @@ class Crossbar:
                 weight_bits=weight_bits,
                 coding=InputCoding(input_bits, input_range),
                 threads=threads,
-                first_macro=sum(len(it.placed.images) for it in self._parts),
+                first_macro=first_macro + sum(len(it.placed.images) for it in self._parts),
                 stuck=stuck,
             )
             self._parts.append(crossbar)
@@ -141,6 +155,11 @@ class Crossbar:
         return self._parts[0].target
 
     @property
+    def macros(self) -> int:
+        """How many macros of the chip the whole matrix takes."""
+        return sum(len(part.placed.images) for part in self._parts)
+
+    @property
     def fidelity(self) -> Fidelity:
         """How much of the physics is included."""
         return self._parts[0].fidelity
@@ -161,20 +180,19 @@ class Crossbar:
     def __repr__(self) -> str:
         rows, cols = self.shape
         macro = self.target.macro
-        macros = sum(len(part.placed.images) for part in self._parts)
         part = "" if self._view.is_whole(self._parts[0].shape) else "part of "
         return (
             f"<mcc.Crossbar {rows} x {cols} {self.dtype} at {self.fidelity}, seed {self.seed}: "
-            f"{part}{macros} macros of {macro.rows} x {macro.cols} cells, {self.target.name}>"
+            f"{part}{self.macros} macros of {macro.rows} x {macro.cols} cells, {self.target.name}>"
         )
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         """Return the matrix by which the cells multiply on average.
 
         It is that between ideal drivers and converters; at `wire` with what the lines take away.
-
-        Raises:
-            MccError: `crossbar-model`: they multiply by no matrix.
+        Where products are no matrix, it is that of full drive: of cells with a law of current, what
+        they carry for the highest digit, by that digit; of cells with source lines, what they carry
+        while all rows of their group are open.
         """
         if copy is False:
             raise ValueError("the matrix is computed from the cells: it cannot be given uncopied")
@@ -287,27 +305,29 @@ class Crossbar:
         return _stacked([part.stuck() for part in self._parts])
 
     @property
-    def step(self) -> int:
-        """What one converter code is worth, in units of one digit product; 1 at `exact`."""
-        return self._real("a step").step
+    def step(self) -> int | tuple[int, int]:
+        """What one converter code is worth, in units of one digit product; 1 at `exact`.
 
-    def currents(self, x: Any, volts: float = 1.0) -> NDArray[np.float64]:
-        """Return the mean currents of the bit lines in amperes, before any converter.
+        Of a complex matrix, in the real and in the imaginary array.
+        """
+        found = [part.step(self._view.transposed) for part in self._parts]
+        return found[0] if len(found) == 1 else (found[0], found[1])
 
-        With pulse widths: of all pulses of a digit; of an interleaved pair: the two it subtracts.
+    def currents(self, x: Any) -> NDArray[np.float64]:
+        """Return the mean currents of all lines that are sensed in amperes, before any converter.
+
+        The highest digit drives `wires.read_volt`. With pulse widths: the currents of all pulses of
+        a digit; of an interleaved pair: the two it subtracts.
 
         Args:
             x: Vectors, (n,) or (n, k).
-            volts: What drives a word line for one unit of an input digit.
 
         Returns:
-            (k, row groups, phases, bit lines); for (n,) without the first axis.
-
-        Raises:
-            MccError: `crossbar-model`: they are not in proportion to voltages of word lines.
+            (k, row groups, phases, bit lines); for (n,) without the first axis. Of `A.T`, which
+            drives the bit lines of a weight in turn: (k, groups, phases, turns, word lines).
+            Complex matrices have an axis of 2 before these, and then complex vectors.
         """
-        found = self._real("currents").currents(probed(self._view, x), self._view.inputs)
-        return volts * (found if np.ndim(x) > 1 else found[0])
+        return currents(self._parts, self._view, x)
 
     def codes(self, x: Any) -> NDArray[np.int32]:
         """Return the code of every conversion, each as a read of its own.
@@ -322,32 +342,18 @@ class Crossbar:
             (k, row groups, conversions, sums, m); for (n,) without the first axis. An input has a
             conversion for each phase, or one where charges are added up over all; a weight has a
             sum for each slice, or two where the columns of a pair are converted one by one. Codes
-            of flipped columns are those of the complements that they hold.
-
-        Raises:
-            MccError: `crossbar-model`: single columns cannot be read as in a product.
+            of flipped columns are those of the complements that they hold. Of `A.T` there is a sum
+            for each bit line of a weight, and two with column flip: of plain columns and of
+            complements. Complex matrices have an axis of 2 before these, and then complex vectors.
         """
-        found = self._real("codes").codes(probed(self._view, x), self._view.inputs)
-        found = found[..., self._view.outputs]
-        return found if np.ndim(x) > 1 else found[0]
+        return codes(self._parts, self._view, x)
 
     def clipping(self, x: Any) -> float:
         """Return the fraction of conversions of `A @ x` at an end of the converters' range.
 
         The code 0 of converters without sign is not counted: it stands for no current.
         """
-        part = self._real("clipping")
-        ends, clipped, total = part.converter_range(), 0, 0
-        if ends is None:
-            return 0.0
-        low, high = ends
-        vectors = probed(self._view, x)
-        for first in range(0, len(vectors), _TOGETHER):
-            some = vectors[first : first + _TOGETHER]
-            codes = part.codes(some, self._view.inputs)[..., self._view.outputs]
-            clipped += int(np.count_nonzero((codes >= high) | ((codes <= low) & (low < 0))))
-            total += codes.size
-        return clipped / total if total else 0.0
+        return clipping(self._parts, self._view, x)
 
     def layer(self, bias: Any = None, device: Any = None) -> CrossbarLayer:
         """Return a torch module that multiplies with these cells and has gradients.
@@ -359,7 +365,10 @@ class Crossbar:
         from mcc.cli.crossbar_layer import CrossbarLayer
 
         self._check_whole("made a layer")
-        return CrossbarLayer(self._real("a layer"), bias, device)
+        if len(self._parts) == 2:
+            message = "a layer is of one array of cells, and a complex matrix has two"
+            raise error("crossbar-view", message, "make crossbars of `w.real` and `w.imag`")
+        return CrossbarLayer(self._parts[0], bias, device)
 
     def _of(self, view: View) -> Crossbar:
         """Return another view of the same cells."""
@@ -371,16 +380,6 @@ class Crossbar:
         if not self._view.is_whole(self._parts[0].shape):
             help = "use the crossbar that the view was taken of"
             raise error("crossbar-view", f"a view cannot be {done} by itself", help)
-
-    def _real(self, what: str) -> RealCrossbar:
-        """Return the one array of a real matrix that is read from its word lines."""
-        if len(self._parts) == 2:
-            message = f"a complex matrix has two arrays of cells, and no {what} of both"
-            raise error("crossbar-view", message, "make crossbars of `w.real` and `w.imag`")
-        if self._view.transposed:
-            message = f"{what}: only of reads from the word lines"
-            raise error("crossbar-view", message, "ask `A`, not `A.T`")
-        return self._parts[0]
 
 
 def _stacked(tables: list[NDArray[Kind]]) -> NDArray[Kind]:

@@ -10,16 +10,12 @@ import torch
 from torch import nn
 
 from mcc.cli.crossbar_operands import as_weights
+from mcc.cli.crossbar_tensors import as_tensor, cells_of, wide
 from mcc.cli.crossbar_torch import Cells, Law, encode, tile_sums
 from mcc.ir.diagnostics import error
-from mcc.ir.hardware.encoding import row_groups, sum_values
-from mcc.ir.hardware.significance import Adder
-from mcc.ir.tensors import Array
 from mcc.runtime.crossbar import RealCrossbar
 from mcc.runtime.crossbar_limits import check_torch
 from mcc.runtime.operands import InputCoding
-from mcc.runtime.placement import Block
-from mcc.runtime.probes import Digits
 
 
 @final
@@ -28,13 +24,13 @@ class Written:
     """What the cells of a crossbar hold, on one device."""
 
     version: tuple[Any, ...]
-    """Device that it is on, and changes of the crossbar before."""
+    """Device that it is on, changes of the crossbar before, and how often reads began again."""
     law: Law
     cells: tuple[Cells, ...]
     scales: torch.Tensor
     """What one unit of a sum is worth, without that of the input (m,)."""
     effective: torch.Tensor
-    """The weights by which the cells multiply on average (m, n)."""
+    """The weights by which the cells multiply on average, at full drive (m, n)."""
     generator: torch.Generator
     """Of the read noise."""
 
@@ -45,7 +41,8 @@ class CrossbarLayer(nn.Module):
 
     Forward is the physics: each call reads the cells anew. Backward goes straight through it: the
     gradient of the input is that of a product with the weights as written (0 where a fixed input
-    range clips), and the gradient of `weight` is that of a product with `weight`.
+    range clips; of cells with a law of current, as they are at full drive), and the gradient of
+    `weight` is that of a product with `weight`.
 
     `weight` holds the ideal weights, which begin as those that were written, rounded to their
     codes. The cells follow it when `program` is called, not before; state dicts hold `weight` and
@@ -65,9 +62,10 @@ class CrossbarLayer(nn.Module):
         """
         super().__init__()
         check_torch(crossbar.target, crossbar.fidelity)
-        self._crossbar = crossbar
+        self._crossbar, self._number = crossbar, crossbar.layers
+        crossbar.layers += 1
         self._written: Written | None = None
-        self.weight = nn.Parameter(_tensor(crossbar.weights(), device))
+        self.weight = nn.Parameter(as_tensor(crossbar.weights(), device))
         self.bias = None
         if bias is not None:
             values = np.asarray(bias.detach().cpu() if isinstance(bias, torch.Tensor) else bias)
@@ -75,7 +73,7 @@ class CrossbarLayer(nn.Module):
                 message = f"the bias has the shape {values.shape}"
                 help = f"give one number for each output: ({crossbar.shape[0]},)"
                 raise error("crossbar-weights", message, help)
-            self.bias = nn.Parameter(_tensor(values, device))
+            self.bias = nn.Parameter(as_tensor(values, device))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the products of vectors (..., n) in their floating type."""
@@ -92,30 +90,34 @@ class CrossbarLayer(nn.Module):
         y = y.reshape(*x.shape[:-1], rows)
         return y if self.bias is None else y + self.bias.to(y.dtype)
 
+    def _noise(self, device: torch.device) -> torch.Generator:
+        """Return the generator of this layer's read noise, which a rewind begins again."""
+        written, crossbar = self._written, self._crossbar
+        if written is not None and written.version[::2] == (device, crossbar.rewinds):
+            return written.generator
+        place = (crossbar.seed, crossbar.place, self._number)
+        seed = np.random.SeedSequence(place).generate_state(1, np.uint64)[0] >> 1
+        return torch.Generator(device).manual_seed(int(seed))
+
     def program(self) -> None:
         """Write `weight` into the cells, with write errors of their own."""
         self._crossbar.program(as_weights(self.weight).astype(np.float64))
 
     def written(self, device: torch.device) -> Written:
         """Return what the cells hold, on a device."""
-        crossbar, direction = self._crossbar, self._crossbar.direction()
-        version = (device, crossbar.changes)
+        crossbar, direction = self._crossbar, self._crossbar.direction(False)
+        version = (device, crossbar.changes, crossbar.rewinds)
         if self._written is None or self._written.version != version:
-            noise = self._written.generator if self._written else None
-            if noise is None or noise.device != device:
-                noise = torch.Generator(device).manual_seed(crossbar.seed)
-            law = Law(
-                crossbar.digit_target,
-                direction.coding,
-                direction.shift or 0,
-                crossbar.converter_range(),
-            )
+            ends = crossbar.converter_range(False)
+            law = Law(crossbar.digit_target, direction.coding, direction.shift or 0, ends)
+            cells = tuple(cells_of(crossbar, law, *it, device) for it in crossbar.terms())
+            noise = self._noise(device)
             self._written = Written(
                 version,
                 law,
-                tuple(_cells(crossbar, *it, device) for it in crossbar.digits()),
-                _tensor(crossbar.scales, device, _wide(device)),
-                _tensor(crossbar.effective(), device),
+                cells,
+                as_tensor(crossbar.scales, device, wide(device)),
+                as_tensor(crossbar.effective(), device),
                 noise,
             )
         return self._written
@@ -150,7 +152,7 @@ class _Product(torch.autograd.Function):
 def _physics(vectors: torch.Tensor, written: Written) -> torch.Tensor:
     """Return the products (batch, m) of vectors (batch, n)."""
     codes, steps = encode(vectors, written.law.coding)
-    sums = steps.new_zeros(len(vectors), len(written.scales))
+    sums = torch.zeros(len(codes), len(written.scales), dtype=torch.int64, device=codes.device)
     for cells in written.cells:
         part = tile_sums(cells, written.law, codes[:, cells.inputs], written.generator)
         sums[:, cells.outputs] += part
@@ -164,32 +166,3 @@ def _inside(vectors: torch.Tensor, coding: InputCoding) -> torch.Tensor | float:
     highest = coding.scale * coding.highest
     lowest = -highest if coding.signed else 0.0
     return ((vectors >= lowest) & (vectors <= highest)).to(vectors.dtype)
-
-
-def _cells(crossbar: RealCrossbar, block: Block, found: Digits, device: torch.device) -> Cells:
-    tile, target = crossbar.placed.tiles[block.index], crossbar.digit_target
-    digits, variances = found
-    flips = np.zeros((0, 0), np.bool_)
-    if target.macro.column_flip:
-        flips = tile.flipped(row_groups(target.macro, tile.rows), digits.shape[1])
-    adder = Adder.of(sum_values(target.macro, target.cell, tile.weight_bits))
-    return Cells(
-        tile,
-        block.rows,
-        block.cols,
-        _tensor(digits, device),
-        None if variances is None else _tensor(variances, device),
-        _tensor(flips, device, torch.bool) if flips.any() else None,
-        _tensor(adder.factors, device, torch.int64),
-        adder,
-    )
-
-
-def _wide(device: torch.device) -> torch.dtype:
-    """Return the widest floating type of a device."""
-    return torch.float32 if device.type == "mps" else torch.float64
-
-
-def _tensor(array: Array, device: Any, dtype: torch.dtype = torch.float32) -> torch.Tensor:
-    """Return a copy of an array on a device."""
-    return torch.tensor(array).to(device=device, dtype=dtype)

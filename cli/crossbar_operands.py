@@ -42,6 +42,16 @@ def as_operand(operand: Any) -> Array:
     return array
 
 
+def check_place(first_macro: object) -> None:
+    """Refuse what is no number of a macro.
+
+    Raises:
+        MccError: `option-value`.
+    """
+    if not isinstance(first_macro, int) or isinstance(first_macro, bool) or first_macro < 0:
+        raise error("option-value", f"first_macro is {first_macro!r}", "give a whole number from 0")
+
+
 def real_parts(array: Array) -> list[NDArray[np.float64]]:
     """Return real numbers as they are, complex ones as their real and imaginary parts."""
     if array.dtype.kind != "c":
@@ -78,10 +88,12 @@ def _as_numbers(value: Any, code: str, name: str) -> Array:
     array = _as_array(value)
     if array.dtype.kind not in "biufc":
         kind = type_name(array.dtype)
-        raise error(code, f"{name} holds {kind}, not numbers", "give real or complex numbers")
+        raise error(
+            code, f"there is {kind}, not numbers, in {name}", "give real or complex numbers"
+        )
     if array.dtype.kind in "fc" and not np.isfinite(array).all():
         at = tuple(map(int, np.argwhere(~np.isfinite(array))[0]))
-        message = f"{name} holds {array[at]} at {list(at)}"
+        message = f"there is {array[at]} at {list(at)} of {name}"
         raise error(code, message, "conductances and voltages are finite: replace it")
     return array
 

@@ -9,7 +9,6 @@ from typing import Any, final
 import numpy as np
 
 from mcc.cli.crossbar_operands import as_operand, check_length, float_type, like, real_parts
-from mcc.ir.diagnostics import error
 from mcc.ir.tensors import Array
 from mcc.runtime.crossbar import RealCrossbar
 from mcc.runtime.operands import Floats
@@ -36,6 +35,11 @@ class View:
     def driven(self) -> Lines:
         """What vectors drive."""
         return self.outputs if self.transposed else self.inputs
+
+    @property
+    def sensed(self) -> Lines:
+        """What makes up products."""
+        return self.inputs if self.transposed else self.outputs
 
     @property
     def turned(self) -> View:
@@ -98,19 +102,6 @@ def product(
     return like(found.astype(result, copy=False), operand)
 
 
-def probed(view: View, operand: Any) -> Floats:
-    """Return real vectors (batch, inputs) whose currents or codes are asked for.
-
-    Raises:
-        MccError: `crossbar-input`.
-    """
-    array = as_operand(operand)
-    if array.ndim > 2 or array.dtype.kind == "c":
-        message = "codes and currents are those of real vectors (n,) or (n, k)"
-        raise error("crossbar-input", message, "give one batch of real vectors")
-    return vectors_of(array, view, left=False).astype(np.float64)
-
-
 def _complex(parts: Sequence[RealCrossbar], view: View, vectors: Array) -> Array:
     """Return products (batch, rows); complex ones are made of the real ones of each part."""
     pieces = real_parts(vectors)
@@ -124,6 +115,4 @@ def _complex(parts: Sequence[RealCrossbar], view: View, vectors: Array) -> Array
 
 
 def _real(part: RealCrossbar, view: View, vectors: Floats) -> Floats:
-    if view.transposed:
-        return part.multiply_transposed(vectors, view.inputs, view.outputs)
-    return part.multiply(vectors, view.outputs, view.inputs)
+    return part.multiply(vectors, view.sensed, view.driven, view.transposed)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import reprlib
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, final
+from typing import Any, cast, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mcc.cli.program import Program
 from mcc.ir.diagnostics import Diagnostic, MccWarning, error, nearest
+from mcc.ir.hardware.validity import conductance_warnings
 from mcc.ir.tensors import Array, holds_torch
 from mcc.runtime import machine as engine
 from mcc.runtime.arrays import Fidelity
@@ -57,7 +59,7 @@ class Machine:
         cycles: int = 0,
         stuck: Mapping[tuple[int, int], NDArray[np.uint8]] | None = None,
     ) -> None:
-        """Program one chip; conditions beyond the range of its device model give an `MccWarning`.
+        """Program one chip; what lies beyond the range of its device model gives an `MccWarning`.
 
         Args:
             program: What to run.
@@ -65,24 +67,28 @@ class Machine:
             seed: The chip instance, at `device` and `wire`; 0 if None. Elsewhere all chips are the
                 same.
             threads: Threads to compute with; the results do not depend on it.
-            seconds: Time since programming at which cells are read, at `device`.
-            kelvin: Temperature since then, at `device`; the reference of the device if None.
-            cycles: How often every cell was written before, at `device`.
-            stuck: Measured maps of stuck cells by core and macro, at `device`: uint8 (rows, cols)
+            seconds: Time since programming at which cells are read, where they are real.
+            kelvin: Temperature since then, likewise; the reference of the device if None.
+            cycles: How often every cell was written before, likewise.
+            stuck: Measured maps of stuck cells by core and macro, likewise: uint8 (rows, cols)
                 of 0 free, 1 stuck low, 2 stuck high. The other macros have theirs drawn.
 
         Raises:
             MccError: `option-value`, `seed-invalid`, `conditions` or `stuck-map`.
         """
+        if not isinstance(cast("object", program), Program):
+            text = f"a machine runs a compiled program, not {reprlib.repr(program)}"
+            raise error("option-value", text, "`mcc.load(path)` and `mcc.compile(...)` give one")
         conditions = Conditions(seconds=seconds, kelvin=kelvin, cycles=cycles)
         check_chip(fidelity, seed, threads)
         check_conditions(Fidelity(fidelity), conditions, stuck)
         self.program = program
         self.fidelity = Fidelity(fidelity)
         self.findings: tuple[Diagnostic, ...] = ()
-        """What is doubtful about the conditions."""
+        """What is doubtful about the cells and the conditions."""
         if self.fidelity.real_cells:
-            self.findings = tuple(condition_warnings(conditions, program.target.cell))
+            cell = program.target.cell
+            self.findings = (*conductance_warnings(cell), *condition_warnings(conditions, cell))
         for finding in self.findings:
             warnings.warn(str(finding), MccWarning, stacklevel=2)
         self._engine = engine.Machine(

@@ -57,8 +57,8 @@ CODES: dict[str, str] = {
         " report names the pass, the inputs and the output that differ."
     ),
     "crossbar-direction": (
-        "Products with the transposed matrix drive the other ends of the cells, where this "
-        "fidelity has no lines, and no hardware has errors of converters and drivers."
+        "Products with the transposed matrix sense the word lines, which carry no current where "
+        "inputs open the switches of cells."
     ),
     "crossbar-gradient": (
         "A tensor that needs a gradient was multiplied where none would be kept; the layer of the "
@@ -69,8 +69,8 @@ CODES: dict[str, str] = {
         "holds what is no finite number."
     ),
     "crossbar-model": (
-        "Something was asked of a crossbar for which the hardware it is on has no law: a matrix "
-        "where cells do not add up to one, a torch layer where converters have errors."
+        "A torch layer was asked of a crossbar whose products are none of matrices: where inputs "
+        "open the switches of cells, every input is a circuit of its own."
     ),
     "crossbar-range": (
         "The target says that the step of its converters is chosen from data, and none were given: "

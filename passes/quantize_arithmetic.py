@@ -182,8 +182,8 @@ def quantize_weight(
 
 def _column_scale(absmax: Floats, highest: int) -> Floats:
     scale = absmax / np.float32(highest)
-    dead = scale < np.float32(LEAST_SCALE)
-    return np.where(dead, np.float32(1.0), scale).astype(np.float32)
+    # A column of zeros has the least scale, by which errors of its cells stay nothing.
+    return np.maximum(scale, np.float32(LEAST_SCALE)).astype(np.float32)
 
 
 def _weight_codes(columns: Floats, scale: Floats, highest: int) -> NDArray[np.int8]:

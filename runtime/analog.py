@@ -38,12 +38,12 @@ from mcc.ir.hardware.encoding import (
 from mcc.ir.program.tables import Tile
 from mcc.runtime import _kernels
 from mcc.runtime.converters.periphery import Periphery
-from mcc.runtime.currents import LinearCurrents
+from mcc.runtime.currents import TermCurrents, Terms
 from mcc.runtime.devices import Read, check_siemens, unit_siemens
 from mcc.runtime.devices.current import check_volts, is_linear
-from mcc.runtime.drives import Drives
+from mcc.runtime.drives import level_table
 from mcc.runtime.general import GeneralTile
-from mcc.runtime.level_currents import LevelCurrents, resistive
+from mcc.runtime.level_currents import level_terms, resistive
 from mcc.runtime.reads import Reads, drive_arguments, without_offset
 from mcc.runtime.sums import Sums, converter_of
 from mcc.runtime.wires.trimmed import Trimmed, read_alone
@@ -62,7 +62,7 @@ def analog_tile(
     """
     if not resistive(target):
         check_siemens(cells.siemens)
-        return GeneralTile(tile, target, LevelCurrents(tile, target, cells, periphery), periphery)
+        return general_tile(tile, target, level_terms(tile, target, cells, periphery), periphery)
     resistors = as_resistors(cells, target)
     sums = sums_of_cells(resistors, target, threads)
     if resistors is not cells or not sums.physical:
@@ -88,10 +88,15 @@ def _tile(
         if subtracts_reference(macro):
             weights = against_reference(weights, Sums(tile, target).count)
         return AnalogTile(tile, target, weights, variances, periphery, threads)
-    drives = Drives(tile, target.macro, periphery)
+    spread = None if variances is None else variances[None]
+    terms = Terms(level_table(tile, target, periphery), weights[None], spread)
+    return general_tile(tile, target, terms, periphery)
+
+
+def general_tile(tile: Tile, target: Target, terms: Terms, periphery: Periphery) -> GeneralTile:
+    """Return the tile of analog sums that the kernel cannot make."""
     lines = min(target.macro.active_rows, tile.rows)
-    currents = LinearCurrents(weights, variances, drives, lines)
-    return GeneralTile(tile, target, currents, periphery)
+    return GeneralTile(tile, target, TermCurrents(terms, lines), periphery)
 
 
 @final

@@ -17,7 +17,7 @@ from mcc.ir.hardware.encoding import tile_columns
 from mcc.ir.program.tables import Image, Tile
 from mcc.runtime import _kernels
 from mcc.runtime.analog import AnalogTile, analog_tile, effective_tile
-from mcc.runtime.converters.periphery import periphery_of
+from mcc.runtime.converters.periphery import Periphery, periphery_of
 from mcc.runtime.devices import NOW, Cells, Conditions, Read
 from mcc.runtime.devices.stuck import checked_maps
 from mcc.runtime.digital import ExactTile
@@ -28,6 +28,7 @@ from mcc.runtime.random import MacroPlace, Purpose, check_seed
 from mcc.runtime.reads import Reads
 from mcc.runtime.wires.currents import GatedCurrents
 from mcc.runtime.wires.effective import WiredCells, driven_groups
+from mcc.runtime.wires.trimmed import from_bit_lines, is_symmetric
 
 
 @final
@@ -108,13 +109,19 @@ class ProgrammedArrays:
             check_resistive(program.target)
         self._conditions, self._stuck = conditions, checked_maps(stuck, program.target)
         self._target, self._tiles, self._images = program.target, program.tiles, program.images
-        self._fidelity, self._seed, self._threads = fidelity, check_seed(seed), threads
+        self.fidelity, self._seed, self._threads = fidelity, check_seed(seed), threads
         self._written: dict[tuple[int, int], int] = {}
         self._writes: dict[tuple[int, int], int] = {}
         self._young: set[tuple[int, int]] = set()
         """Macros that were written after the others, and are read right after."""
         self._first: dict[tuple[int, int], int] = {}
         self._ready: dict[int, ArrayTile] = {}
+        self._solved: dict[tuple[int, int], tuple[tuple[Any, ...], dict[int, Content]]] = {}
+        """What was solved last of each macro, and of which cells driven from which side.
+
+        With read noise it is as large as two tables of conductances: none is kept for products,
+        which hold what they need of it.
+        """
         self._events: dict[tuple[int, int], int] = {}
         self._first_sample = 0
         self._tiles_of: dict[int, list[int]] = {}
@@ -192,7 +199,7 @@ class ProgrammedArrays:
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what is made anew from the cells, and cannot be copied."""
-        return {**self.__dict__, "_ready": {}}
+        return {**self.__dict__, "_ready": {}, "_solved": {}}
 
     def content(self, tile: int) -> Content:
         """Return what the cells of a tile hold (rows, physical columns).
@@ -201,22 +208,46 @@ class ProgrammedArrays:
         """
         return self._part(self._content(self._image(tile)), self._tiles[tile])
 
-    def seen(self, tile: int) -> Content:
-        """Return the cells of a tile as its converters see them through the lines."""
-        return self._seen(self._image(tile))[tile]
+    def seen(self, tile: int, turned: bool = False) -> Content:
+        """Return the cells of a tile as its converters see them through the lines.
 
-    def build(self, tile: Tile, target: Target, content: Content) -> ArrayTile:
-        """Make some cells of these arrays ready to multiply, however they are driven."""
+        Solved lines are kept until they are forgotten, or others of the macro are solved.
+
+        Args:
+            tile: Index of the tile.
+            turned: Whether bit lines are driven, and the converters are at the word lines.
+        """
+        return self._seen(self._image(tile), turned)[tile]
+
+    def forget(self, tile: int) -> None:
+        """Forget the solved lines of the macro of a tile."""
+        self._solved.pop(self._place(tile), None)
+
+    def build(
+        self, tile: Tile, target: Target, content: Content, periphery: Periphery | None = None
+    ) -> ArrayTile:
+        """Make some cells of these arrays ready to multiply, however they are driven.
+
+        Args:
+            tile: Where they lie, and how they are driven.
+            target: The macro, as it is for those who drive.
+            content: The cells as converters see them (rows, physical columns).
+            periphery: What surrounds them; that of the macro if None.
+        """
         if not isinstance(content, Read):
-            kind = ExactTile if self._fidelity is Fidelity.EXACT else ConverterTile
+            kind = ExactTile if self.fidelity is Fidelity.EXACT else ConverterTile
             return kind(tile, target, content)
-        periphery = periphery_of(target.macro, MacroPlace(self._seed, tile.core, tile.macro))
-        if self._fidelity is Fidelity.DEVICE:
+        periphery = periphery or self.periphery(tile, target)
+        if self.fidelity is Fidelity.DEVICE:
             return analog_tile(tile, target, content, periphery, self._threads)
         if target.wires.feed is Feed.SOURCE_LINE:
             currents = GatedCurrents(tile, target, content)
             return GeneralTile(tile, target, currents, replace(periphery, drive_noise=0.0))
         return effective_tile(tile, target, content, periphery, self._threads)
+
+    def periphery(self, tile: Tile, target: Target) -> Periphery:
+        """Return the converters and drivers of the macro of a tile."""
+        return periphery_of(target.macro, MacroPlace(self._seed, tile.core, tile.macro))
 
     def read(self, tile: int, cells: ArrayTile, codes: NDArray[Any]) -> NDArray[np.int32]:
         """Multiply codes (inputs, rows) with cells of a tile, as the next read of its macro."""
@@ -243,6 +274,7 @@ class ProgrammedArrays:
         """Make ready the tiles of the image that is in the macro of the wanted tile."""
         for index, content in self._seen(self._image(wanted)).items():
             self._ready[index] = self.build(self._tiles[index], self._target, content)
+        self.forget(wanted)
 
     def _image(self, tile: int) -> int:
         """Return the image that is in the macro of a tile."""
@@ -252,23 +284,37 @@ class ProgrammedArrays:
 
     def _content(self, image: int) -> Content:
         """Return what all cells of a macro hold."""
-        if not self._fidelity.real_cells:
+        if not self.fidelity.real_cells:
             return self._images[image].cells
         young = (self._images[image].core, self._images[image].macro) in self._young
         conditions = replace(self._conditions, seconds=0.0) if young else self._conditions
         return self._cells(image).read(conditions)
 
-    def _seen(self, image: int) -> dict[int, Content]:
+    def _seen(self, image: int, turned: bool = False) -> dict[int, Content]:
         """Return the cells of every tile of an image as its converters see them."""
+        wired = self.fidelity is Fidelity.WIRE and self._target.wires.feed is Feed.WORD_LINE
+        if not wired:
+            content = self._content(image)
+            return {it: self._part(content, self._tiles[it]) for it in self._tiles_of[image]}
+        turned = turned and not is_symmetric(self._target)
+        place = (self._images[image].core, self._images[image].macro)
+        version = (image, turned, self._writes[place], self._conditions, place in self._young)
+        found = self._solved.get(place)
+        if found is None or found[0] != version:
+            found = version, self._wired(image, turned)
+            self._solved[place] = found
+        return found[1]
+
+    def _wired(self, image: int, turned: bool) -> dict[int, Content]:
+        """Solve the lines of a macro for its tiles."""
         content = self._content(image)
+        assert isinstance(content, Read), "cells between lines are real"
+        target = from_bit_lines(self._target) if turned else self._target
         tiles = {index: self._tiles[index] for index in self._tiles_of[image]}
-        wired = self._fidelity is Fidelity.WIRE and self._target.wires.feed is Feed.WORD_LINE
-        if not wired or not isinstance(content, Read):
-            return {index: self._part(content, tile) for index, tile in tiles.items()}
-        groups = {group for tile in tiles.values() for group in driven_groups(tile, self._target)}
-        cells = WiredCells(content, self._target, groups, self._threads)
+        groups = {group for tile in tiles.values() for group in driven_groups(tile, target)}
+        cells = WiredCells(content, target, groups, self._threads, turned)
         return {
-            index: cells.of(driven_groups(tile, self._target))[:, self._columns(tile)]
+            index: self._own(cells.of(driven_groups(tile, target)), tile)
             for index, tile in tiles.items()
         }
 
@@ -303,6 +349,10 @@ class ProgrammedArrays:
     def _part(self, content: Content, tile: Tile) -> Content:
         """Return the part of the cells of a macro that a tile occupies."""
         return content[tile.row : tile.row + tile.rows, self._columns(tile)]
+
+    def _own(self, rows: Read, tile: Tile) -> Read:
+        """Return the columns of a tile of its rows, which hold no others in memory."""
+        return rows[:, self._columns(tile)].map(np.ascontiguousarray)
 
     def _columns(self, tile: Tile) -> slice:
         macro, cell = self._target.macro, self._target.cell

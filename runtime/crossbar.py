@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from typing import Any, final
 
 import numpy as np
@@ -11,40 +10,19 @@ from numpy.typing import NDArray
 
 from mcc.ir.diagnostics import error
 from mcc.ir.hardware import RangePolicy, Target
-from mcc.ir.hardware.conversion import code_range, full_scale_shift
-from mcc.ir.hardware.encoding import row_groups, sum_values
+from mcc.ir.hardware.conversion import code_range
+from mcc.ir.hardware.encoding import row_groups
 from mcc.ir.hardware.phases import phases, steps
-from mcc.runtime.analog import AnalogTile
-from mcc.runtime.arrays import Content, Fidelity, ProgrammedArrays
-from mcc.runtime.converters.periphery import periphery_of
-from mcc.runtime.crossbar_limits import check_codes, check_matrix, check_transposed
+from mcc.runtime.arrays import Fidelity, ProgrammedArrays
+from mcc.runtime.converters.periphery import IDEAL, Periphery
+from mcc.runtime.crossbar_cells import conductances, mean_codes, stuck, terms_of, written_codes
+from mcc.runtime.crossbar_limits import check_codes, check_transposed, resistive_lines
+from mcc.runtime.currents import Terms
 from mcc.runtime.devices import NOW, Conditions
+from mcc.runtime.directions import Direction, FromBitLines, FromWordLines
 from mcc.runtime.operands import Floats, InputCoding, encode_weights
 from mcc.runtime.placement import Block, Lines, place, spread, within
-from mcc.runtime.probes import (
-    Digits,
-    ProbedTile,
-    digits_of,
-    drives,
-    effective_weights,
-    read_of,
-    whole_digits,
-    whole_target,
-)
-from mcc.runtime.random import MacroPlace
-from mcc.runtime.steps import best_shift, best_transposed_shift
-from mcc.runtime.transposed import TransposedTile, transposed_target
-from mcc.runtime.wires.trimmed import Trimmed
-
-
-@final
-@dataclass
-class Direction:
-    """How one direction of products is driven and converted."""
-
-    coding: InputCoding
-    shift: int | None
-    """Logarithm of the converters' step; None while it is to be calibrated."""
+from mcc.runtime.probes import whole_target
 
 
 @final
@@ -76,10 +54,15 @@ class RealCrossbar:
         self.target, self.fidelity, self.seed = target, fidelity, seed
         self.changes = 0
         """How often what the cells do was changed: by writes, ageing and calibration."""
+        self.rewinds, self.layers = 0, 0
+        """How often reads were numbered from 0 again, and how many torch layers there are."""
+        self._first_macro = first_macro
         self.shape: tuple[int, int] = (weights.shape[0], weights.shape[1])
         self.writes = 1
-        codes, self._scales = encode_weights(weights, weight_bits)
+        codes, self.scales = encode_weights(weights, weight_bits)
         self._weight_bits = weight_bits
+        self._means: dict[int, Floats] = {}
+        """What the cells of blocks multiply by on average (inputs, outputs), if it was found."""
         self.placed = place(
             (self.shape[1], self.shape[0]),
             target,
@@ -88,48 +71,46 @@ class RealCrossbar:
             first_macro=first_macro,
         )
         self.placed.write(codes.T)
-        turned = InputCoding(coding.bits)
-        self._directions = {
-            False: Direction(coding, _known_shift(target, coding)),
-            True: Direction(turned, _known_shift(transposed_target(target), turned)),
+        self._arrays = ProgrammedArrays(self.placed, fidelity, seed, threads, NOW, stuck)
+        cells = (self.placed, self._arrays)
+        self._directions: dict[bool, Direction] = {
+            False: FromWordLines(*cells, coding, weight_bits),
+            True: FromBitLines(*cells, InputCoding(coding.bits), weight_bits),
         }
         self._configure()
-        self._turned: dict[int, TransposedTile] = {}
-        self._probed: dict[int, ProbedTile] = {}
-        self._arrays = ProgrammedArrays(self.placed, fidelity, seed, threads, NOW, stuck)
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave out what is made anew from the cells, and cannot be copied."""
-        return {**self.__dict__, "_turned": {}, "_probed": {}}
+    def multiply(self, vectors: Floats, sensed: Lines, driven: Lines, transposed: bool) -> Floats:
+        """Return the products of vectors with a block.
 
-    def multiply(self, vectors: Floats, outputs: Lines, inputs: Lines) -> Floats:
-        """Return the products (batch, outputs) of vectors (batch, inputs) with a block."""
-        direction = self._ready(False)
-        codes, scales = direction.coding.encode(vectors)
-        totals = np.zeros((len(codes), len(outputs)), np.int64)
+        Args:
+            vectors: (batch, driven).
+            sensed: The outputs that are asked for; transposed: the inputs.
+            driven: The inputs that take part; transposed: the outputs.
+            transposed: Whether outputs drive bit lines and inputs are sensed at word lines.
+
+        Returns:
+            (batch, sensed).
+
+        Raises:
+            MccError: `crossbar-direction`, `crossbar-range`.
+        """
+        direction = self.direction(transposed)
+        codes, scales = self._encode(vectors, driven, transposed)
+        totals = np.zeros((len(codes), len(sensed)), np.int64)
         for block in self.placed.blocks:
-            to, kept = within(outputs, block.cols)
-            if to.size and within(inputs, block.rows)[0].size:
-                part = spread(codes, inputs, block.rows)
-                totals[:, to] += self._arrays.multiply(block.index, part)[:, kept]
-        return totals * scales * self._scales[outputs]
-
-    def multiply_transposed(self, vectors: Floats, inputs: Lines, outputs: Lines) -> Floats:
-        """Return the products (batch, inputs) of vectors (batch, outputs) with a block."""
-        direction = self._ready(True)
-        codes, scales = direction.coding.encode(vectors * self._scales[outputs])
-        totals = np.zeros((len(codes), len(inputs)), np.int64)
-        for block in self.placed.blocks:
-            to, kept = within(inputs, block.rows)
-            if to.size and within(outputs, block.cols)[0].size:
-                part = spread(codes, outputs, block.cols)
-                totals[:, to] += self._turn(block, direction).multiply(part)[:, kept]
-        return totals * scales
+            to, kept = within(sensed, direction.sensed(block))
+            if to.size and within(driven, direction.driven(block))[0].size:
+                part = spread(codes, driven, direction.driven(block))
+                if resistive_lines(self.target, self.fidelity) and not transposed:
+                    self._mean(block)  # of the lines that the product forgets once it has them
+                totals[:, to] += direction.multiply(block, part)[:, kept]
+        products = totals * scales
+        return products if transposed else products * self.scales[sensed]
 
     def program(self, weights: Floats | None = None) -> None:
         """Write all cells again, of new weights of the same shape or of the same ones."""
         if weights is not None:
-            codes, self._scales = encode_weights(weights, self._weight_bits)
+            codes, self.scales = encode_weights(weights, self._weight_bits)
             self.placed.write(codes.T)
         for index, image in enumerate(self.placed.images):
             self._arrays.reprogram(image.core, image.macro, index)
@@ -143,172 +124,139 @@ class RealCrossbar:
 
     def rewind(self) -> None:
         """Number reads from 0 again, so that they meet the same noise in the same order."""
+        self.rewinds += 1
         self._arrays.rewind()
 
-    def calibrate(self, vectors: Floats, transposed: bool, lines: Lines) -> None:
+    @property
+    def place(self) -> int:
+        """The first macro, counted through the cores."""
+        return self._first_macro
+
+    def calibrate(self, vectors: Floats, transposed: bool, driven: Lines) -> None:
         """Fix the input range, and the converters' step where the target's policy asks for it.
 
         Args:
-            vectors: What later inputs are like (batch, lines), at least one.
+            vectors: What later inputs are like (batch, driven), at least one.
             transposed: Which direction of products they are of.
-            lines: The inputs (transposed: outputs) that they drive.
+            driven: The inputs (transposed: outputs) that they drive.
         """
         if transposed:
-            vectors = vectors * self._scales[lines]
+            check_transposed(self.target, self.fidelity)
+            vectors = vectors * self.scales[driven]
         direction = self._directions[transposed]
         low, high = float(vectors.min(initial=0)), float(vectors.max(initial=0))
         coding = InputCoding(direction.coding.bits, (low, high) if low < high else (0.0, 1.0))
         direction.coding = coding
         if self.target.macro.adc.range is RangePolicy.CALIBRATED:
-            find = best_transposed_shift if transposed else best_shift
             size = self.shape[0] if transposed else self.shape[1]
-            codes = spread(coding.encode(vectors)[0], lines, slice(0, size))
-            direction.shift = find(self.placed, codes)
+            codes = spread(coding.encode(vectors)[0], driven, slice(0, size))
+            direction.shift = direction.best_shift(codes)
         self._configure()
         self._arrays.refresh()
         self._change()
 
     def weights(self) -> Floats:
         """Return the weights (outputs, inputs) that were written, rounded to their codes."""
-        found = np.zeros(self.shape)
-        for block in self.placed.blocks:
-            found[block.cols, block.rows] = self.placed.codes(block).T
-        return found * self._scales[:, None]
+        return written_codes(self.placed, self.shape) * self.scales[:, None]
 
     def effective(self) -> Floats:
         """Return the weights (outputs, inputs) by which the cells multiply on average.
 
-        They are those between ideal drivers and converters.
-
-        Raises:
-            MccError: `crossbar-model`: no matrix does what the cells do.
+        See `mean_codes`; they are found once, until the cells change.
         """
-        check_matrix(self.target, self.fidelity, "the matrix of the cells")
-        if self.fidelity is Fidelity.EXACT:
-            return self.weights()
-        found = np.zeros(self.shape)
-        for block, content in self.contents():
-            part = effective_weights(self.placed.tiles[block.index], self.target, content)
-            found[block.cols, block.rows] = part.T
-        return found * self._scales[:, None]
+        found = np.empty(self.shape)
+        for block in self.placed.blocks:
+            found[block.cols, block.rows] = self._mean(block).T
+        return found * self.scales[:, None]
 
     def conductances(self) -> Floats:
         """Return the conductances of the cells in siemens (inputs, physical columns)."""
-
-        def siemens(block: Block) -> Floats:
-            return read_of(self._arrays.content(block.index), self.target.cell).siemens
-
-        return self._gathered(siemens, np.float64)
+        return conductances(self.placed, self._arrays, self.shape[1], self._columns())
 
     def stuck(self) -> NDArray[np.uint8]:
         """Return which cells are stuck or worn out: 0 free, 1 low, 2 high, shaped as they are."""
-
-        def stuck(block: Block) -> NDArray[np.uint8]:
-            image = self.placed.images[block.index]
-            return self.placed.region(self._arrays.stuck_map(image.core, image.macro), block)
-
-        if not self.fidelity.real_cells:
-            return np.zeros((self.shape[1], self._columns()), np.uint8)
-        return self._gathered(stuck, np.uint8)
+        return stuck(self.placed, self._arrays, self.shape[1], self._columns())
 
     @property
     def digit_target(self) -> Target:
-        """The chip by which `digits` become weights.
+        """The chip by which `terms` become weights.
 
         At `exact` it has one way to write a whole number, and no column is flipped.
         """
         return whole_target(self.target) if self.fidelity is Fidelity.EXACT else self.target
 
-    def digits(self) -> Iterator[tuple[Block, Digits]]:
-        """Yield the weight and the variance of a read of each analog sum's cells (rows, sums).
-
-        The weights of each block are rounded as in products; at `exact` they are the digits of the
-        whole numbers that the cells stand for.
-        """
-        for block, content in self.contents():
-            tile = self.placed.tiles[block.index]
-            if self.fidelity is Fidelity.EXACT:
-                codes = self.placed.codes(block)
-                yield block, (whole_digits(codes, self.digit_target, tile.weight_bits), None)
-                continue
-            ready = self._arrays.build(tile, self.target, content)
-            weights, variances = digits_of(content, self.target)
-            yield (
-                block,
-                (ready.held(weights) if isinstance(ready, AnalogTile) else weights, variances),
-            )
-
-    def contents(self) -> Iterator[tuple[Block, Content]]:
-        """Yield the cells of each block (rows, physical columns) as converters see them."""
+    def terms(self) -> Iterator[tuple[Block, Terms, Periphery]]:
+        """Yield each block: its analog sums as products, and what surrounds them."""
         for block in self.placed.blocks:
-            yield block, self._arrays.seen(block.index)
+            tile = self.placed.tiles[block.index]
+            real = self.fidelity.real_cells
+            periphery = self._arrays.periphery(tile, self.target) if real else IDEAL
+            yield block, terms_of(self.placed, self._arrays, block), periphery
 
-    def currents(self, vectors: Floats, inputs: Lines) -> Floats:
-        """Return the mean currents of the bit lines for one volt per unit of a digit.
+    def currents(self, vectors: Floats, driven: Lines, transposed: bool) -> Floats:
+        """Return the mean currents of the sensed lines in amperes.
 
         Returns:
-            Amperes (batch, row groups, phases, physical columns).
+            (batch, groups of driven lines, phases, physical columns); transposed
+            (batch, groups, phases, turns of a weight, inputs).
 
         Raises:
-            MccError: `crossbar-model`, `crossbar-range`.
+            MccError: `crossbar-direction`, `crossbar-range`.
         """
-        check_matrix(self.target, self.fidelity, "currents")
-        direction = self._ready(False)
-        codes, _ = direction.coding.encode(vectors)
-        count = len(phases(self.target.macro, direction.coding.bits, direction.coding.signed))
-        found = np.zeros((len(codes), self._groups(), count, self._columns()))
-        for block, content in self.contents():
-            tile, siemens = self.placed.tiles[block.index], self._siemens_seen(content)
-            to = self.placed.columns(block)
-            part = spread(codes, inputs, block.rows)
-            for group, phase, rows, drive in drives(tile, self.target, part, self._levels(block)):
-                found[:, self._first_group(block) + group, phase, to] = drive @ siemens[rows]
-        return found
+        direction = self.direction(transposed)
+        codes, _ = self._encode(vectors, driven, transposed)
+        macro, coding = direction.target.macro, direction.coding
+        count = len(phases(macro, coding.bits, coding.signed))
+        lines = self.shape[1] if transposed else self._columns()
+        shape = (len(codes), self._groups(direction), count, direction.reads, lines)
+        found = np.zeros(shape)
+        for block in self.placed.blocks:
+            first = self._first_group(block, direction)
+            for it in direction.currents(block, spread(codes, driven, direction.driven(block))):
+                found[:, first + it.group, it.phase, it.sums, it.lines] = it.values
+        return found if transposed else found[:, :, :, 0]
 
-    def codes(self, vectors: Floats, inputs: Lines) -> NDArray[np.int32]:
+    def codes(self, vectors: Floats, driven: Lines, transposed: bool) -> NDArray[np.int32]:
         """Return what every converter says, each as a read of its own.
 
         Returns:
-            Codes (batch, row groups, conversions of an input, sums of a weight, outputs); whole
-            sums at `exact`.
+            Codes (batch, groups of driven lines, conversions of an input, sums of a weight,
+            outputs), transposed (..., turns of a weight, inputs); whole sums at `exact`.
 
         Raises:
-            MccError: `crossbar-model`, `crossbar-range`.
+            MccError: `crossbar-direction`, `crossbar-model`, `crossbar-range`.
         """
-        check_codes(self.target, self.fidelity)
-        macro, direction = self.target.macro, self._ready(False)
-        codes, _ = direction.coding.encode(vectors)
-        count = len(steps(macro, direction.coding.bits, direction.coding.signed))
-        sums = len(sum_values(macro, self.target.cell, self._weight_bits))
-        found = np.zeros((len(codes), self._groups(), count, sums, self.shape[0]), np.int32)
+        direction = self.direction(transposed)
+        if not transposed:
+            check_codes(self.target)
+        codes, _ = self._encode(vectors, driven, transposed)
+        macro, coding = direction.target.macro, direction.coding
+        count = len(steps(macro, coding.bits, coding.signed))
+        lines = self.shape[1] if transposed else self.shape[0]
+        shape = (len(codes), self._groups(direction), count, direction.sums, lines)
+        found, step = np.zeros(shape, np.int32), self.step(transposed)
         for block in self.placed.blocks:
-            part = spread(codes, inputs, block.rows)
-            for group, index, values in self._probe(block).read(part):
-                at = self._first_group(block) + group
-                found[:, at, index, :, block.cols] = values // self.step
+            first = self._first_group(block, direction)
+            for it in direction.codes(block, spread(codes, driven, direction.driven(block))):
+                found[:, first + it.group, it.phase, it.sums, it.lines] = it.values // step
         return found
 
-    @property
-    def step(self) -> int:
-        """What one code of a converter is worth, in units of one digit product."""
-        shift = self._ready(False).shift
+    def step(self, transposed: bool) -> int:
+        """Return what one code of a converter is worth, in units of one digit product."""
+        shift = self.direction(transposed).shift
         return 1 if self.fidelity is Fidelity.EXACT or shift is None else 1 << shift
 
-    def converter_range(self) -> tuple[int, int] | None:
+    def converter_range(self, transposed: bool) -> tuple[int, int] | None:
         """Return the first and the last code of the converters; None where they never clip."""
-        return None if self.fidelity is Fidelity.EXACT else code_range(self.target.macro)
+        macro = self._directions[transposed].target.macro
+        return None if self.fidelity is Fidelity.EXACT else code_range(macro)
 
-    @property
-    def scales(self) -> Floats:
-        """What one unit of a weight's code is worth (outputs,)."""
-        return self._scales
+    def direction(self, transposed: bool) -> Direction:
+        """Return how products are driven and converted.
 
-    def direction(self) -> Direction:
-        """Return how products that are not transposed are driven and converted."""
-        return self._ready(False)
-
-    def _ready(self, transposed: bool) -> Direction:
-        """Return a direction that can multiply."""
+        Raises:
+            MccError: `crossbar-direction`, `crossbar-range`.
+        """
         if transposed:
             check_transposed(self.target, self.fidelity)
         direction = self._directions[transposed]
@@ -319,25 +267,24 @@ class RealCrossbar:
             raise error("crossbar-range", message, help)
         return direction
 
-    def _turn(self, block: Block, direction: Direction) -> TransposedTile:
-        index = block.index
-        if index not in self._turned:
-            tile = self.placed.tiles[index]
-            shift = None if self.fidelity is Fidelity.EXACT else direction.shift or 0
-            self._turned[index] = TransposedTile(self._arrays, index, tile, self.target, shift)
-        return self._turned[index]
+    def _encode(
+        self, vectors: Floats, driven: Lines, transposed: bool
+    ) -> tuple[NDArray[Any], Floats]:
+        """Return codes and scales of vectors, which carry the scales of outputs they drive."""
+        scaled = vectors * self.scales[driven] if transposed else vectors
+        return self._directions[transposed].coding.encode(scaled)
 
-    def _probe(self, block: Block) -> ProbedTile:
+    def _mean(self, block: Block) -> Floats:
         index = block.index
-        if index not in self._probed:
-            tile = self.placed.tiles[index]
-            self._probed[index] = ProbedTile(self._arrays, index, tile, self.target)
-        return self._probed[index]
+        if index not in self._means:
+            self._means[index] = mean_codes(self.placed, self._arrays, block)
+        return self._means[index]
 
     def _change(self) -> None:
         """Forget what was made of the cells before they changed."""
-        self._turned.clear()
-        self._probed.clear()
+        for direction in self._directions.values():
+            direction.change()
+        self._means.clear()
         self.changes += 1
 
     def _configure(self) -> None:
@@ -348,38 +295,16 @@ class RealCrossbar:
         """Return the physical columns of all columns of blocks together."""
         return max((self.placed.columns(it).stop for it in self.placed.blocks), default=0)
 
-    def _groups(self) -> int:
-        """Return the row groups of all word lines together."""
-        macro, rows = self.target.macro, self.shape[1]
-        groups = rows // macro.rows * row_groups(macro, macro.rows)
-        return groups + row_groups(macro, rows % macro.rows)
+    def _groups(self, direction: Direction) -> int:
+        """Return the groups of all driven lines together."""
+        macro, ends = (
+            direction.target.macro,
+            {(it.start, it.stop) for it in map(direction.driven, self.placed.blocks)},
+        )
+        return sum(row_groups(macro, stop - start) for start, stop in ends)
 
-    def _first_group(self, block: Block) -> int:
-        macro = self.target.macro
-        return block.rows.start // macro.rows * row_groups(macro, macro.rows)
-
-    def _siemens_seen(self, content: Content) -> Floats:
-        """Return the current of each cell at the end of its bit line, for one volt at its row."""
-        siemens = read_of(content, self.target.cell).siemens
-        return Trimmed(self.target).seen(siemens) if self.fidelity is Fidelity.WIRE else siemens
-
-    def _levels(self, block: Block) -> Floats | None:
-        """Return the levels of the drivers of a block (rows, digits); None where they are exact."""
-        if not self.fidelity.real_cells:
-            return None
-        image = self.placed.images[block.index]
-        place = MacroPlace(self.seed, image.core, image.macro)
-        return periphery_of(self.target.macro, place).levels
-
-    def _gathered(self, part: Callable[[Block], NDArray[Any]], kind: Any) -> NDArray[Any]:
-        """Put together what is made of each block (inputs, physical columns)."""
-        found = np.zeros((self.shape[1], self._columns()), kind)
-        for block in self.placed.blocks:
-            found[block.rows, self.placed.columns(block)] = part(block)
-        return found
-
-
-def _known_shift(target: Target, coding: InputCoding) -> int | None:
-    """Return the step of converters that need no calibration."""
-    full = full_scale_shift(target.macro, target.cell, coding.bits, coding.signed)
-    return None if full and target.macro.adc.range is RangePolicy.CALIBRATED else full
+    def _first_group(self, block: Block, direction: Direction) -> int:
+        """Return the groups of the driven lines before those of a block."""
+        macro, start = direction.target.macro, direction.driven(block).start
+        size = direction.driven(self.placed.blocks[0]).stop
+        return start // size * row_groups(macro, size)

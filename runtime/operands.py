@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from mcc.ir.diagnostics import error
 
 Floats = NDArray[np.float64]
+LEAST_RANGE = 1e-300
+"""Of inputs: codes of less have no scale in float64."""
 
 
 @final
@@ -28,7 +30,10 @@ class InputCoding:
     bits: int
     """Width of a code, sign included: 2 to 8."""
     range: tuple[float, float] | None = None
-    """Smallest and largest input, which all vectors share; of each vector alone if None."""
+    """Smallest and largest input, which all vectors share; of each vector alone if None.
+
+    Codes reach from 0, or as far below 0 as above, whichever holds the range.
+    """
 
     def __post_init__(self) -> None:
         check_bits("input_bits", self.bits)
@@ -41,6 +46,9 @@ class InputCoding:
         if not (math.isfinite(low) and math.isfinite(high) and low < high):
             message = f"the input range {self.range!r} is no two finite numbers that rise"
             raise error("option-value", message, "give the smallest and the largest input")
+        if max(abs(low), abs(high)) < LEAST_RANGE:
+            message = f"the input range {self.range!r} is too small for codes"
+            raise error("option-value", message, f"give one that reaches {LEAST_RANGE:g}")
 
     @property
     def signed(self) -> bool:
@@ -62,11 +70,11 @@ class InputCoding:
 
         `clip(round_half_even(x / scale))`: beyond a fixed range inputs take the last code.
         """
-        scales = np.full((len(vectors), 1), self.scale or 1.0)
+        scales = np.full((len(vectors), 1), self.scale or 0.0)
         if self.range is None:
-            scales = _scales(np.abs(vectors).max(axis=1, initial=0), self.highest)[:, None]
+            scales = np.abs(vectors).max(axis=1, initial=0, keepdims=True) / self.highest
         lowest = -self.highest if self.signed else 0
-        codes = np.clip(np.rint(vectors / scales), lowest, self.highest)
+        codes = np.clip(np.rint(vectors / _divisors(scales)), lowest, self.highest)
         return codes.astype(np.int8 if self.signed else np.uint8), scales
 
 
@@ -74,8 +82,9 @@ def encode_weights(weights: Floats, bits: int) -> tuple[NDArray[np.int8], Floats
     """Return the codes of weights (outputs, inputs) and the scale of each output (outputs,)."""
     check_bits("weight_bits", bits)
     highest = (1 << (bits - 1)) - 1
-    scales = _scales(np.abs(weights).max(axis=1, initial=0), highest)
-    return np.rint(weights / scales[:, None]).clip(-highest, highest).astype(np.int8), scales
+    scales = np.abs(weights).max(axis=1, initial=0) / highest
+    codes = np.rint(weights / _divisors(scales)[:, None]).clip(-highest, highest)
+    return codes.astype(np.int8), scales
 
 
 def check_bits(name: str, bits: object) -> None:
@@ -84,7 +93,6 @@ def check_bits(name: str, bits: object) -> None:
         raise error("option-value", f"{name} is {bits!r}", "codes have 2 to 8 bits, sign included")
 
 
-def _scales(largest: Floats, highest: int) -> Floats:
-    """Return what one unit of a code is worth; what is all zero takes any scale."""
-    scales = largest / highest
+def _divisors(scales: Floats) -> Floats:
+    """Return scales to divide by: what is all zero has the scale 0, and the code 0 by any other."""
     return np.where(scales > 0, scales, 1.0)

@@ -93,21 +93,19 @@ def place(
 ) -> Placed:
     """Cut a matrix (inputs, outputs) into the fewest tiles, from a macro of the chip on.
 
+    The tiles of one column follow each other, as in programs of one layer.
+
     Raises:
         MccError: A macro does not hold one column of weights, or the chip not the matrix.
     """
+    check_room(shape, target, weight_bits, first_macro)
     macro = target.macro
     across = most_columns(macro, target.cell, weight_bits)
-    if not across:
-        width = tile_columns(macro, target.cell, weight_bits, cols=1)
-        message = f"a weight takes {width} columns, and a macro of `{target.name}` has {macro.cols}"
-        raise error("crossbar-size", message, "use fewer weight bits or a macro with more columns")
     spans = [
         (slice(row, min(row + macro.rows, shape[0])), slice(col, min(col + across, shape[1])))
-        for row in range(0, shape[0], macro.rows)
         for col in range(0, shape[1], across)
+        for row in range(0, shape[0], macro.rows)
     ]
-    _check_room(first_macro + len(spans), target)
     blocks = tuple(Block(index, rows, cols) for index, (rows, cols) in enumerate(spans))
     placed = Placed(target, blocks)
     for block in blocks:
@@ -118,10 +116,25 @@ def place(
     return placed
 
 
-def _check_room(macros: int, target: Target) -> None:
-    room = cores(target) * target.core.macros
-    if macros > room:
+def check_room(
+    shape: tuple[int, int], target: Target, weight_bits: int, first_macro: int = 0
+) -> None:
+    """Refuse a matrix (inputs, outputs) that a chip cannot hold from a macro on.
+
+    Raises:
+        MccError: `crossbar-size`.
+    """
+    macro, room = target.macro, cores(target) * target.core.macros
+    across = most_columns(macro, target.cell, weight_bits)
+    if not across:
+        width = tile_columns(macro, target.cell, weight_bits, cols=1)
+        message = f"a weight takes {width} columns, and a macro of `{target.name}` has {macro.cols}"
+        raise error("crossbar-size", message, "use fewer weight bits or a macro with more columns")
+    macros = -(-shape[0] // macro.rows) * -(-shape[1] // across)
+    if first_macro + macros > room:
         message = f"the matrix takes {macros} macros; the chip `{target.name}` has {room}"
+        if first_macro:
+            message += f", of which {first_macro} come before it"
         help = "cut the matrix, or take a larger chip: `chip__mesh_rows=…`, `core__macros=…`"
         raise error("crossbar-size", message, help)
 

@@ -14,6 +14,7 @@ from mcc.ir.hardware import (
     Cell,
     Differential,
     Encoding,
+    Feed,
     Reference,
     Subtraction,
     Target,
@@ -28,18 +29,16 @@ from mcc.ir.hardware.encoding import (
     sum_values,
     weight_offset,
 )
-from mcc.ir.hardware.phases import phases, steps
+from mcc.ir.hardware.phases import steps
 from mcc.ir.hardware.significance import largest_digit
 from mcc.ir.program.tables import Tile
-from mcc.runtime.analog import digits_and_variances
-from mcc.runtime.arrays import ArrayTile, Content, ProgrammedArrays
-from mcc.runtime.converters.drivers import at_levels
-from mcc.runtime.converters.staircase import Levels
+from mcc.runtime.analog import AnalogTile, as_resistors, digits_and_variances
+from mcc.runtime.arrays import ArrayTile, Content, Fidelity, ProgrammedArrays
+from mcc.runtime.converters.periphery import Periphery
 from mcc.runtime.devices import Read, target_siemens
 from mcc.runtime.reads import WIDEST_INPUT
-
-Drive = tuple[int, int, slice, NDArray[Any]]
-"""Row group, phase or step, the rows of the group, and their digits (inputs, rows)."""
+from mcc.runtime.wires.currents import GatedCurrents
+from mcc.runtime.wires.trimmed import Trimmed
 
 Digits = tuple[NDArray[np.float32], NDArray[np.float32] | None]
 """Weights of the cells of analog sums in digits (rows, sums), and variances of a read if noisy."""
@@ -48,6 +47,18 @@ Digits = tuple[NDArray[np.float32], NDArray[np.float32] | None]
 def read_of(content: Content, cell: Cell) -> Read:
     """Return what reads find in cells, whether given as such or by their states."""
     return content if isinstance(content, Read) else Read(target_siemens(content, cell), None)
+
+
+def at_full_drive(content: Content, tile: Tile, target: Target, fidelity: Fidelity) -> Content:
+    """Return the resistors that the cells of a tile are to converters at the highest digit."""
+    if not isinstance(content, Read):
+        return content
+    if fidelity is Fidelity.DEVICE:
+        return as_resistors(content, target)
+    if target.wires.feed is Feed.SOURCE_LINE:
+        shares = GatedCurrents(tile, target, content).shares()
+        return Read(Trimmed(target).conductances(shares), None)
+    return content
 
 
 def digits_of(content: Content, target: Target) -> Digits:
@@ -85,17 +96,6 @@ def effective_weights(tile: Tile, target: Target, content: Content) -> NDArray[n
     return weights - weight_offset(macro, tile.weight_bits)
 
 
-def drives(
-    tile: Tile, target: Target, codes: NDArray[Any], levels: Levels | None = None
-) -> Iterator[Drive]:
-    """Yield what drives each row group in each phase, at the levels of its drivers if given."""
-    found = phases(target.macro, tile.input_bits, tile.input_signed)
-    for group, rows in enumerate(_groups(tile, target)):
-        for index, phase in enumerate(found):
-            digits = phase.drive(codes[:, rows])
-            yield group, index, rows, digits if levels is None else at_levels(digits, levels[rows])
-
-
 @final
 class ProbedTile:
     """The cells of one tile, with every analog sum as a column of weights of its own.
@@ -104,19 +104,37 @@ class ProbedTile:
     the converters and drivers of the tile.
     """
 
-    def __init__(self, arrays: ProgrammedArrays, index: int, tile: Tile, target: Target) -> None:
-        """Make the cells of a tile ready."""
+    def __init__(
+        self,
+        arrays: ProgrammedArrays,
+        index: int,
+        tile: Tile,
+        target: Target,
+        content: Content,
+        periphery: Periphery | None = None,
+    ) -> None:
+        """Make cells (rows, physical columns) of these arrays ready.
+
+        Args:
+            arrays: All macros.
+            index: The tile as whose reads these count.
+            tile: Where the cells lie and how they are driven.
+            target: The macro.
+            content: The cells as converters see them.
+            periphery: What surrounds them; that of the macro if None.
+        """
         self._arrays, self._index, self._tile, self._target = arrays, index, tile, target
         macro, cell = target.macro, target.cell
         self._analog = macro.accumulation is Accumulation.ANALOG
         self._steps = steps(macro, tile.input_bits, tile.input_signed)
         self._signed = tile.input_signed if self._analog else self._steps[0].phases[0].signed
         plain = without_redundancy(target) if paired(macro) else without_pairs(target)
-        bits = tile.input_bits
-        if not self._analog:
-            bits = min(macro.dac_bits + self._signed, WIDEST_INPUT)
-            plain = plain.with_values({"macro.dac_bits": bits}, "digits with their sign")
         self._sums = len(sum_values(macro, cell, tile.weight_bits))
+        bits = tile.input_bits if self._analog else macro.dac_bits
+        if self._signed and not self._analog and not isinstance(content, Read):
+            # Where cells are ideal, kernels take the sign of a digit for one of its bits.
+            bits = min(bits + 1, WIDEST_INPUT)
+            plain = plain.with_values({"macro.dac_bits": bits}, "digits with their sign")
         one = replace(
             tile,
             cols=tile.cols * self._sums,
@@ -126,11 +144,20 @@ class ProbedTile:
             flips=b"",
         )
         self._surplus = weight_offset(plain.macro, one.weight_bits)
-        content = arrays.seen(index)
         self._ready: list[ArrayTile] = []
-        for rows in _groups(tile, target):
+        whole = arrays.build(tile, target, content, periphery)
+        cells = at_full_drive(content, tile, target, arrays.fidelity)
+        weights, variances = digits_of(cells, target)
+        for rows in groups_of(tile, target):
             group = replace(one, row=tile.row + rows.start, rows=rows.stop - rows.start)
-            self._ready.append(arrays.build(group, plain, content[rows]))
+            if isinstance(whole, AnalogTile):
+                # A group alone could be held in finer steps than in products.
+                held = whole.held(weights)[rows]
+                spread = None if variances is None else variances[rows]
+                around = periphery or arrays.periphery(tile, target)
+                self._ready.append(AnalogTile(group, plain, held, spread, around))
+            else:
+                self._ready.append(arrays.build(group, plain, content[rows], periphery))
 
     def read(self, codes: NDArray[Any]) -> Iterator[tuple[int, int, NDArray[np.int32]]]:
         """Yield row group, conversion, and what its codes are worth (inputs, sums, cols).
@@ -138,7 +165,7 @@ class ProbedTile:
         Each is a read of its own. Where converters never round, these are the sums themselves, in
         units of one digit product.
         """
-        for group, rows in enumerate(_groups(self._tile, self._target)):
+        for group, rows in enumerate(groups_of(self._tile, self._target)):
             for index, step in enumerate(self._steps):
                 drive = codes[:, rows] if self._analog else step.drive(codes[:, rows])
                 drive = drive.astype(np.int8 if self._signed else np.uint8)
@@ -166,7 +193,7 @@ def without_pairs(target: Target) -> Target:
     return without_redundancy(target).with_values(changes, "columns read one by one")
 
 
-def _groups(tile: Tile, target: Target) -> list[slice]:
+def groups_of(tile: Tile, target: Target) -> list[slice]:
     """Return the rows of each group."""
     step = target.macro.active_rows
     return [slice(first, min(first + step, tile.rows)) for first in range(0, tile.rows, step)]

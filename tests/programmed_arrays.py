@@ -14,11 +14,13 @@ from mcc.ir.hardware.conversion import full_scale_shift
 from mcc.ir.hardware.encoding import encode
 from mcc.ir.program import Image, Tile, pack_flips
 
-IDEAL = {
+IDEAL_CELLS = {
     "cell.write_error": 0.0,
     "cell.read_noise": 0.0,
     "cell.stuck_low_fraction": 0.0,
     "cell.stuck_high_fraction": 0.0,
+}
+IDEAL_LINES = {
     "wires.word_ohm": 0.0,
     "wires.bit_ohm": 0.0,
     "wires.source_ohm": 0.0,
@@ -26,6 +28,23 @@ IDEAL = {
     "wires.sense_ohm": 0.0,
     "wires.switch_ohm": 0.0,
 }
+IDEAL = {**IDEAL_CELLS, **IDEAL_LINES}
+ENCODINGS = [("differential", False), ("offset", False), ("offset", True)]
+MILO: dict[str, Any] = {
+    "cell.g_min_siemens": 50e-6,
+    "cell.g_max_siemens": 225e-6,
+    "cell.current.square_0_ampere_per_volt2": 0.007063,
+    "cell.current.square_1_ampere_per_volt2": 0.005711,
+    "cell.current.square_2_ampere_per_volt2": 0.001541,
+    "cell.current.square_3_ampere_per_volt2": 0.0001388,
+    "cell.current.cube_0_ampere_per_volt3": 0.0012968,
+    "cell.current.cube_1_ampere_per_volt3": 0.00067919,
+    "cell.current.cube_2_ampere_per_volt3": 0.00008871,
+    "cell.current.low_siemens": 62.5e-6,
+    "cell.current.high_siemens": 110e-6,
+}
+"""The law of `milo2021.yaml`."""
+SINH: dict[str, Any] = {"cell.current.sinh_per_volt": 6.0}
 
 
 @dataclass(frozen=True)

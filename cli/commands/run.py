@@ -52,10 +52,12 @@ _WITH_CHIPS = ("device", "wire")
     type=float,
     default=0.0,
     metavar="SECONDS",
-    help="Seconds since programming, at device.  [default: right after]",
+    help="Seconds since programming, at device and wire.  [default: right after]",
 )
 @click.option(
-    "--kelvin", type=float, help="Temperature, at device.  [default: the device's reference]"
+    "--kelvin",
+    type=float,
+    help="Temperature, at device and wire.  [default: the device's reference]",
 )
 @click.option("--trace", type=click.Path(path_type=Path), help="Write a Chrome trace.")
 @json_option
@@ -121,9 +123,9 @@ def _check_seed(fidelity: str, seed: int | None) -> None:
 
 def _check_conditions(fidelity: str, age: float, kelvin: float | None) -> None:
     """Refuse conditions where cells are ideal."""
-    if (age or kelvin is not None) and fidelity != "device":
+    if (age or kelvin is not None) and fidelity not in _WITH_CHIPS:
         text = f"at fidelity {fidelity} cells are ideal: --age and --kelvin have no effect"
-        raise error("usage", text, "add `--fidelity device`, or leave them out")
+        raise error("usage", text, "add `--fidelity device` or `wire`, or leave them out")
 
 
 def _plain(fidelity: str, seed: int | None, outputs: dict[str, Array], run: Run) -> dict[str, Any]:

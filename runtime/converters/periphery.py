@@ -34,6 +34,10 @@ class Periphery:
         return self.levels is None and self.drive_noise == 0
 
 
+IDEAL = Periphery(None, 0.0, None, 0.0, 0)
+"""Converters and drivers without errors."""
+
+
 def periphery_of(macro: Macro, place: MacroPlace) -> Periphery:
     """Return what surrounds the cells of a macro of a chip instance."""
     return Periphery(

@@ -51,6 +51,8 @@ def condition_warnings(conditions: Conditions, cell: Cell) -> list[Diagnostic]:
     if kelvin is not None and not valid.coldest_kelvin <= kelvin <= valid.hottest_kelvin:
         reach = f"{valid.coldest_kelvin:g} K to {valid.hottest_kelvin:g} K"
         found.append(f"{kelvin:g} K is outside of {reach}")
+    if conditions.cycles > cell.endurance_cycles and not cell.endurance_shape:
+        found.append(f"{conditions.cycles} writes are outside of 0 to {cell.endurance_cycles:g}")
     return [
         Diagnostic(
             "device-range",

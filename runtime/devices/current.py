@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from mcc.ir.diagnostics import error
 from mcc.ir.hardware import Current
+
+Terms = list[NDArray[np.float64]]
+"""One factor of each term of the law."""
 
 
 def polynomials(
@@ -55,31 +60,33 @@ def currents(
     Raises:
         MccError: `read-voltage`, for a voltage that is no number or above the limit of the law.
     """
-    check_volts(volts, law)
-    volts = np.asarray(volts, np.float64)
-    slope = law.sinh_per_volt
-    first = conductances * (np.sinh(slope * volts) / slope if slope else volts)
-    square, cube = polynomials(conductances, law)
-    return first + square * volts**2 + cube * volts**3
+    return _summed(of_siemens(conductances, law), of_volts(volts, law))
 
 
 def slopes_by_volt(
     conductances: NDArray[np.float64], volts: NDArray[np.float64] | float, law: Current
 ) -> NDArray[np.float64]:
     """Return the derivatives of `currents` by the voltage, in siemens."""
-    square, cube = polynomials(conductances, law)
-    volts = np.asarray(volts, np.float64)
-    first = conductances * np.cosh(law.sinh_per_volt * volts)
-    return first + 2 * square * volts + 3 * cube * volts**2
+    return _summed(of_siemens(conductances, law), slopes_of_volts(volts, law))
 
 
 def slopes_by_siemens(
     conductances: NDArray[np.float64], volts: NDArray[np.float64] | float, law: Current
 ) -> NDArray[np.float64]:
     """Return the derivatives of `currents` by the conductance, in volts."""
-    volts = np.asarray(volts, np.float64)
-    slope = law.sinh_per_volt
-    first = np.sinh(slope * volts) / slope if slope else volts
+    return _summed(slopes_of_siemens(conductances, law), of_volts(volts, law))
+
+
+def of_siemens(conductances: NDArray[np.float64], law: Current) -> Terms:
+    """Return what each term of the law has of the conductance: `G`, and `n2` and `n3` if any.
+
+    A current is the sum, over the terms, of this times `of_volts`.
+    """
+    return _used((conductances, *polynomials(conductances, law)), law)
+
+
+def slopes_of_siemens(conductances: NDArray[np.float64], law: Current) -> Terms:
+    """Return the derivatives of `of_siemens` by the conductance."""
     fitted = np.clip(conductances, law.low_siemens, law.high_siemens)
     inside = (conductances > law.low_siemens) & (conductances < law.high_siemens)
     by_decade = np.log(10) * fitted
@@ -87,7 +94,35 @@ def slopes_by_siemens(
         np.where(inside, _polyslope(np.log10(fitted), factors) / by_decade, found / fitted)
         for factors, found in zip(_factors(law), polynomials(fitted, law), strict=True)
     )
-    return first + square * volts**2 + cube * volts**3
+    return _used((np.ones_like(conductances), square, cube), law)
+
+
+def of_volts(volts: NDArray[np.float64] | float, law: Current) -> Terms:
+    """Return what each term of the law has of the voltage: `sinh(a V) / a`, `V**2`, `V**3`.
+
+    Raises:
+        MccError: `read-voltage`, for a voltage that is no number or above the limit of the law.
+    """
+    check_volts(volts, law)
+    volts, slope = np.asarray(volts, np.float64), law.sinh_per_volt
+    first = np.sinh(slope * volts) / slope if slope else volts
+    return _used((first, volts**2, volts**3), law)
+
+
+def slopes_of_volts(volts: NDArray[np.float64] | float, law: Current) -> Terms:
+    """Return the derivatives of `of_volts` by the voltage."""
+    volts = np.asarray(volts, np.float64)
+    return _used((np.cosh(law.sinh_per_volt * volts), 2 * volts, 3 * volts**2), law)
+
+
+def _used(terms: tuple[Any, Any, Any], law: Current) -> Terms:
+    """Return the terms that the law has."""
+    found = (True, *(any(factors) for factors in _factors(law)))
+    return [np.asarray(term) for term, used in zip(terms, found, strict=True) if used]
+
+
+def _summed(cells: Terms, drives: Terms) -> NDArray[np.float64]:
+    return np.asarray(sum(cell * drive for cell, drive in zip(cells, drives, strict=True)))
 
 
 def _factors(law: Current) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -50,14 +50,30 @@ class GatedCurrents:
             variances += charge**2 * spread
         return sums, variances
 
+    def shares(self) -> Floats:
+        """Return what cells (rows, cols) are while all rows of their group are open, in siemens.
+
+        So much of the current of its column is that of a cell, for a volt at the source lines.
+        """
+        found: list[Floats] = []
+        for group, (first, end) in enumerate(driven_groups(self._tile, self._target)):
+            cells = self._seen[first - self._tile.row : end - self._tile.row]
+            nodes = gated_nodes(cells, np.zeros_like(cells), self._lines(group), 1.0)
+            found.append(cells * nodes.across)
+        return np.concatenate(found)
+
+    def columns(self, driven: Driven) -> Floats:
+        """Return the currents of the columns for a volt at the source lines (inputs, cols)."""
+        found = np.zeros((len(driven.codes), self._seen.shape[1]))
+        for phase in driven.step.phases:
+            opened = phase.drive(driven.codes).astype(np.bool_)
+            part, _ = self._together(opened, driven)
+            found += driven.step.charge(phase) * part
+        return found
+
     def _phase(self, opened: NDArray[np.bool_], driven: Driven) -> tuple[Floats, Floats]:
         """Return sums and variances for the rows (inputs, rows) that are open."""
-        lines, rows = self._lines(driven.group), driven.rows
-        step = max(1, CHUNK // self._seen[rows].size)
-        parts = [
-            self._solved(opened[at : at + step], rows, lines) for at in range(0, len(opened), step)
-        ]
-        found, spread = (np.concatenate(part) for part in zip(*parts, strict=True))
+        found, spread = self._together(opened, driven)
         unit = unit_siemens(self._target.cell)
         if self._paired:
             digits = self._trimmed.changes(found[:, 0::2] - found[:, 1::2])
@@ -66,6 +82,15 @@ class GatedCurrents:
             reference = opened.sum(axis=1, keepdims=True) * self._trimmed.lowest
             digits = self._trimmed.changes(found - reference)
         return digits / unit, spread * (self._trimmed.factor / unit) ** 2
+
+    def _together(self, opened: NDArray[np.bool_], driven: Driven) -> tuple[Floats, Floats]:
+        """Return the conductances of columns (inputs, cols) and the variances of their reads."""
+        lines, rows = self._lines(driven.group), driven.rows
+        step = max(1, CHUNK // self._seen[rows].size)
+        starts = range(0, max(len(opened), 1), step)
+        parts = [self._solved(opened[at : at + step], rows, lines) for at in starts]
+        found, spread = (np.concatenate(part) for part in zip(*parts, strict=True))
+        return found, spread
 
     def _lines(self, group: int) -> SourceWires:
         """Return the lines of a row group; what lies beyond it is in series with its ends."""

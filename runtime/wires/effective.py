@@ -4,8 +4,9 @@ Converters are trimmed to cells that are read alone (`Trimmed`). What remains is
 drivers take away, and states in between that lie closer to the highest.
 
 To first order in the noise, a cell moves the current of its column by its own deviation times the
-voltage that it sees times the share of its current that arrives (reciprocity), which is what the
-effective conductance is to the conductance.
+voltage that it sees times the share of its current that arrives, which is what the effective
+conductance is to the conductance (reciprocity). The voltage depends on all inputs, for lines rise
+with the current of every row; it is taken as if half of the rows were driven (`WiredCells._volts`).
 """
 
 from __future__ import annotations
@@ -42,35 +43,60 @@ class WiredCells:
         target: Target,
         groups: Iterable[Group],
         threads: int = 1,
+        turned: bool = False,
     ) -> None:
         """Solve the macro for groups of rows.
+
+        Turned, bit lines are driven and the rows of one group sensed after the other. Every end
+        keeps its resistance, so that the lines are the same circuit, and reciprocal: what a row
+        carries for a volt at a column is what the column would for a volt at the row.
 
         Args:
             cells: All cells of the macro (rows, cols).
             target: The chip.
             groups: What will be asked for.
             threads: Threads to compute with.
+            turned: Whether bit lines are driven.
 
         Raises:
             MccError: `wires-invalid`: the lines have no solution.
         """
-        self._target, self._threads = target, threads
-        self._seen, slopes = read_alone(cells.siemens, target, switches=True)
+        self._target, self._threads, self._turned = target, threads, turned
+        self._trimmed = Trimmed(target, turned=turned)
+        self._seen, slopes = read_alone(cells.siemens, target, switches=True, turned=turned)
         self._deviations = None if cells.sigma is None else cells.sigma * slopes
         self._solved = self._solve(sorted(set(groups)))
 
     def of(self, groups: Sequence[Group]) -> Read:
         """Return the rows of groups (rows, cols of the macro) as they are seen."""
-        trimmed = Trimmed(self._target)
         effective = np.concatenate([self._solved[group] for group in groups])
-        conductances = trimmed.conductances(effective)
+        conductances = self._trimmed.conductances(effective)
         if self._deviations is None:
             return Read(conductances, None)
         rows = np.concatenate([np.arange(*group) for group in groups])
         seen = self._seen[rows]
         share = np.divide(effective, seen, out=np.zeros_like(seen), where=seen > 0)
-        spread = trimmed.changes(self._deviations[rows] * share)
+        volts = np.concatenate([self._volts(group) for group in groups])
+        spread = self._trimmed.changes(self._deviations[rows] * share * volts)
         return Read(conductances, spread)
+
+    def _volts(self, group: Group) -> Floats:
+        """Return the root mean square of what cells see, per volt at a driven row (rows, cols).
+
+        With all rows driven, lines rise so far that cells see `1 - d` of a volt, where the currents
+        of a line balance if `1 - d` is what the sum of its effective conductances is to that of its
+        cells. With half of them driven, a cell sees `1 - d / 2` if its row is one of them, and
+        `d / 2` if not; both squares are counted for the driven rows, which are as many.
+        """
+        effective, seen = self._solved[group], self._seen[slice(*group)]
+        wires = self._target.wires
+        if wires.interleaved or wires.selector is Selector.NONE:
+            return np.ones_like(seen)  # pairs pull a line to both sides; idle rows take currents
+        axis = 1 if self._turned else 0
+        whole = seen.sum(axis=axis, keepdims=True)
+        share = effective.sum(axis=axis, keepdims=True)
+        drop = 1 - np.divide(share, whole, out=np.ones_like(whole), where=whole > 0)
+        return np.broadcast_to(np.sqrt(1 - drop + drop**2 / 2), seen.shape)
 
     def _solve(self, groups: Sequence[Group]) -> dict[Group, Floats]:
         """Return the effective conductances of each group, rows by columns of the macro."""

@@ -15,7 +15,8 @@ from mcc.ir.hardware.encoding import digit_values
 from mcc.ir.hardware.phases import phases
 from mcc.ir.tensors import Array
 from mcc.runtime.devices import unit_siemens
-from tests.crossbars import IDEAL, QUIET, small_target, whole_vectors, whole_weights
+from tests.crossbars import QUIET, small_target, whole_vectors, whole_weights
+from tests.programmed_arrays import IDEAL_CELLS
 
 
 @pytest.mark.parametrize(
@@ -114,15 +115,41 @@ def test_currents_obey_ohm_and_kirchhoff() -> None:
     a = mcc.Crossbar(whole_weights(5, 30), small_target(), "device")
     x = np.zeros(30)
     x[11] = 127.0
-    currents = a.currents(x, volts=0.2)
+    currents, volt = a.currents(x), a.target.wires.read_volt
     assert currents.shape == (4, 8, 70)
-    assert np.allclose(currents[1, :7], 0.2 * a.conductances[11], rtol=1e-12)
+    assert np.allclose(currents[1, :7], volt * a.conductances[11], rtol=1e-12)
     assert not currents[[0, 2, 3]].any()
     assert not currents[1, 7].any()
     many = whole_vectors(2, 30).T
     drive = phases(a.target.macro, 8, True)[3].drive(many.T.astype(np.int8))
     found = a.currents(many)[:, :, 3].sum(axis=1)
-    assert np.allclose(found, drive @ a.conductances, rtol=1e-12)
+    assert np.allclose(found, volt * drive @ a.conductances, rtol=1e-12)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_parts_of_complex_numbers_are_seen_apart(turned: bool) -> None:
+    """A matrix has two arrays of cells, a vector drives them twice."""
+    narrow = small_target(macro__adc__bits=2, macro__adc__range="calibrated")
+    real, imaginary = whole_weights(5, 30), whole_weights(5, 30, seed=7)
+    both, one, other = (
+        mcc.Crossbar(it, narrow, "converter") for it in (real + 1j * imaginary, real, imaginary)
+    )
+    views = [it.H if turned else it for it in (both, one, other)]
+    length = 5 if turned else 30
+    x, z = whole_vectors(3, length).T, whole_vectors(3, length, seed=8).T
+    for view in views:
+        view.calibrate(np.concatenate([np.eye(length), -np.eye(length)]).T * 127.0)
+    same: Any = np.testing.assert_allclose
+    for ask in ("codes", "currents"):
+        of_both, *of_parts = (getattr(it, ask) for it in views)
+        same(of_both(x), [it(x) for it in of_parts], rtol=1e-12)
+        same(of_both(x[:, 0]), of_both(x)[:, 0], rtol=1e-12)
+        same(of_both(x + 1j * z), [[it(x), it(z)] for it in of_parts], rtol=1e-12)
+        same(of_parts[0](x + 1j * z), [of_parts[0](x), of_parts[0](z)], rtol=1e-12)
+    mean = np.mean([view.clipping(it) for view in views[1:] for it in (x, z)])
+    assert views[0].clipping(x + 1j * z) == pytest.approx(mean)
+    assert mean > 0
+    assert views[0].step == (views[1].step, views[2].step)
 
 
 def test_clipping_is_the_fraction_at_the_ends() -> None:
@@ -159,7 +186,7 @@ def test_calibrated_converters_err_less_than_full_scale_ones() -> None:
         target = small_target(
             macro__adc__bits=4, macro__adc__range=policy, macro__active_rows=24, cell__bits=2
         )
-        a = mcc.Crossbar(weights, target.with_values(IDEAL), "converter")
+        a = mcc.Crossbar(weights, target.with_values(IDEAL_CELLS), "converter")
         a.calibrate(x)
         a.T.calibrate(y)
         forward, backward = a @ x - weights @ x, a.T @ y - weights.T @ y
@@ -185,6 +212,22 @@ REFUSED: dict[str, tuple[Callable[[], Any], str, str]] = {
     "ragged": (lambda: mcc.Crossbar([[1], [1, 2]]), "crossbar-weights", "not numbers"),
     "bits": (lambda: mcc.Crossbar(WEIGHTS, weight_bits=9), "option-value", "weight_bits is 9"),
     "inputs": (lambda: mcc.Crossbar(WEIGHTS, input_bits=1), "option-value", "input_bits is 1"),
+    "huge": (
+        lambda: mcc.Crossbar(np.broadcast_to(np.float32(1), (10**6, 10**6))),
+        "crossbar-size",
+        "takes .* macros",
+    ),
+    "place": (lambda: mcc.Crossbar(WEIGHTS, first_macro=-1), "option-value", "first_macro is -1"),
+    "no room": (
+        lambda: mcc.Crossbar(WEIGHTS, first_macro=1024),
+        "crossbar-size",
+        "1024 come before it",
+    ),
+    "tiny range": (
+        lambda: mcc.Crossbar(WEIGHTS, input_range=(0, 5e-324)),
+        "option-value",
+        "too small",
+    ),
     "range": (lambda: mcc.Crossbar(WEIGHTS, input_range=(1, 1)), "option-value", "that rise"),
     "one end": (lambda: mcc.Crossbar(WEIGHTS, input_range=cast(Any, 3)), "option-value", "3 is no"),
     "infinite": (lambda: mcc.Crossbar(WEIGHTS, input_range=(0, np.inf)), "option-value", "finite"),
@@ -258,16 +301,10 @@ REFUSED: dict[str, tuple[Callable[[], Any], str, str]] = {
     "three axes": (lambda: mcc.Crossbar(WEIGHTS)[:, :, :], "crossbar-view", "slices"),
     "part": (lambda: mcc.Crossbar(WEIGHTS)[1:].program(), "crossbar-view", "programmed"),
     "part shown": (lambda: mcc.Crossbar(WEIGHTS).T.conductances, "crossbar-view", "shown"),
-    "codes": (lambda: mcc.Crossbar(WEIGHTS).T.codes(np.ones(5)), "crossbar-view", r"not `A\.T`"),
-    "complex codes": (
-        lambda: mcc.Crossbar(WEIGHTS * 1j).codes(np.ones(12)),
-        "crossbar-view",
-        r"w\.real",
-    ),
-    "complex currents": (
-        lambda: mcc.Crossbar(WEIGHTS).currents(1j * np.ones(12)),
+    "cube of codes": (
+        lambda: mcc.Crossbar(WEIGHTS).codes(np.ones((2, 12, 2))),
         "crossbar-input",
-        "real vectors",
+        "one batch",
     ),
     "shape": (
         lambda: mcc.Crossbar(WEIGHTS).program(WEIGHTS.T),
@@ -302,3 +339,18 @@ def test_refusals(name: str) -> None:
 def test_arrays_cannot_be_given_uncopied() -> None:
     with pytest.raises(ValueError, match="computed from the cells"):
         cast(Any, np.asarray)(mcc.Crossbar(WEIGHTS), copy=False)
+
+
+@pytest.mark.parametrize("fidelity", ["exact", "device", "wire"])
+def test_rows_and_vectors_of_zeros_give_zeros(fidelity: str) -> None:
+    """They have no scale, so that errors of their cells are worth nothing."""
+    weights, x = whole_weights(6, 128), whole_vectors(3, 128).T
+    weights[2] = 0
+    x[:, 1] = 0
+    target = small_target(macro__encoding="offset")
+    a = mcc.Crossbar(weights, target, fidelity)
+    found = a @ x
+    assert not found[2].any()
+    assert not found[:, 1].any()
+    assert found[:2, 0].all()
+    assert not np.asarray(a)[2].any()

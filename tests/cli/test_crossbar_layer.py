@@ -13,14 +13,8 @@ from torch import nn
 import mcc
 from mcc.ir.hardware import InputForm
 from mcc.runtime.devices import unit_siemens
-from tests.crossbars import (
-    ENCODINGS,
-    QUIET,
-    noisy_crossbar,
-    small_target,
-    whole_vectors,
-    whole_weights,
-)
+from tests.crossbars import QUIET, noisy_crossbar, small_target, whole_vectors, whole_weights
+from tests.programmed_arrays import ENCODINGS, IDEAL_CELLS
 
 CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 DEVICES = ["cpu", pytest.param("cuda", marks=CUDA)]
@@ -86,6 +80,51 @@ def test_noise_has_the_distribution_of_the_cells(device: str, encoding: str) -> 
         variance.max() / reads
     )
     assert np.abs(found.var(axis=0) / variance - 1).max() < 5 * np.sqrt(2 / reads) + 2**-8
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"macro__adc__noise": 3.0},
+        {"macro__adc__noise": 3.0, "macro__accumulation": "analog"},
+        {"macro__dac__noise": 0.1},
+        {"macro__dac__noise": 0.1, "cell__current__sinh_per_volt": 6.0},
+        {"cell__read_noise": 0.05, "cell__current__sinh_per_volt": 6.0},
+        {"cell__read_noise": 0.05, "cell__current__square_0_ampere_per_volt2": 1e-5},
+    ],
+)
+def test_noise_is_distributed_as_in_native_products(changes: dict[str, Any]) -> None:
+    reads = 8_000
+    a = noisy_crossbar(6, 20, "differential", **{"cell__read_noise": 0.0, **changes})
+    x = np.tile(whole_vectors(1, 20, 5), (reads, 1))
+    native = x @ a.T
+    found = a.layer()(torch.tensor(x)).detach().numpy()
+    bound = 5 * np.sqrt(2 * native.var(axis=0) / reads)
+    assert (np.abs(found.mean(axis=0) - native.mean(axis=0)) < bound).all()
+    assert np.abs(found.var(axis=0) / native.var(axis=0) - 1).max() < 5 * np.sqrt(4 / reads)
+
+
+@pytest.mark.parametrize("accumulation", ["digital", "analog"])
+def test_sums_that_single_precision_does_not_hold_are_exact(accumulation: str) -> None:
+    """Each analog sum is below 2**24, as targets must be; four of them together are beyond."""
+    target = small_target(
+        macro__rows=1000,
+        macro__active_rows=500,
+        macro__adc__bits=24,
+        macro__dac_bits=8,
+        macro__input_form="sign_magnitude",
+        macro__accumulation=accumulation,
+        cell__bits=7,
+    ).with_values(IDEAL_CELLS)
+    weights, x = np.full((3, 2000), 127.0), np.full((2, 2000), 127.0)
+    weights[1, 7], weights[2], x[1, 1] = 126.0, -127.0, 126.0
+    expected = x @ weights.T
+    assert (np.abs(expected) > 2**24).all()
+    for fidelity in ("exact", "converter", "device"):
+        a = mcc.Crossbar(weights, target, fidelity)
+        assert np.array_equal(a.layer()(torch.tensor(x)).detach(), x @ a.T)
+    exact = mcc.Crossbar(weights, target, "exact").layer()
+    assert np.array_equal(exact(torch.tensor(x)).detach(), expected)
 
 
 def test_noise_repeats_by_seed_and_differs_between_calls() -> None:

@@ -18,7 +18,7 @@ def peak():
 def use(rows, cols, batch):
     random = np.random.default_rng(0)
     x, y = random.normal(size=(cols, batch)), random.normal(size=(batch, rows))
-    a = mcc.Crossbar(random.normal(size=(rows, cols)), fidelity="device")
+    a = mcc.Crossbar(random.normal(size=(rows, cols)), fidelity="{fidelity}")
     a @ x, y @ a, np.asarray(a)
     return a
 
@@ -30,8 +30,10 @@ print(peak() - before, a.conductances.nbytes, 2 * 8 * {batch} * ({rows} + {cols}
 
 
 @pytest.mark.slow
-def test_memory_is_bounded_by_the_conductances() -> None:
-    script = SCRIPT.format(rows=720, cols=1024, batch=64)
+@pytest.mark.parametrize(("fidelity", "rows", "cols"), [("device", 720, 1024), ("wire", 162, 512)])
+def test_memory_is_bounded_by_the_conductances(fidelity: str, rows: int, cols: int) -> None:
+    """At `wire` with a macro that is half full."""
+    script = SCRIPT.format(fidelity=fidelity, rows=rows, cols=cols, batch=64)
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )

@@ -15,7 +15,8 @@ from mcc.ir.hardware import InputForm
 from mcc.ir.hardware.encoding import digit_values, row_groups
 from mcc.ir.hardware.phases import phases
 from mcc.runtime.devices import unit_siemens
-from tests.crossbars import ENCODINGS, IDEAL, QUIET, small_target, whole_vectors, whole_weights
+from tests.crossbars import QUIET, small_target, whole_vectors, whole_weights
+from tests.programmed_arrays import ENCODINGS, IDEAL_CELLS
 
 BITS = [(8, 8, 1, 1), (8, 8, 2, 1), (5, 6, 2, 3), (4, 3, 4, 2), (2, 2, 1, 1), (3, 8, 3, 8)]
 
@@ -46,7 +47,7 @@ def test_ideal_cells_give_the_product_of_the_codes(
         macro__input_form=form.value,
         macro__dac_bits=dac_bits,
         cell__bits=cell_bits,
-    ).with_values(IDEAL)
+    ).with_values(IDEAL_CELLS)
     random = np.random.default_rng(3)
     weights, x, y = (random.normal(size=shape) for shape in [(19, 37), (3, 37), (4, 19)])
     a = mcc.Crossbar(weights, target, fidelity, weight_bits=weight_bits, input_bits=input_bits)

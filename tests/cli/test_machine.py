@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 import mcc
+from mcc.backends.crossbar import targets
 
 manual_seed: Any = cast(Any, torch).manual_seed
 FREE = np.zeros((512, 512), np.uint8)
@@ -104,3 +105,33 @@ def test_measured_maps_of_stuck_cells_are_read_back() -> None:
     assert not torch.equal(machine(data), mcc.Machine(program, "device")(data))
     with pytest.raises(mcc.MccError, match="nothing is programmed into macro 15 of core 63"):
         machine.stuck_map(63, 15)
+
+
+@pytest.mark.parametrize("fidelity", ["device", "wire"])
+def test_cells_of_an_output_without_weights_add_nothing_to_it(fidelity: str) -> None:
+    """An offset encoding holds zeros as cells in between, which err like all others."""
+    manual_seed(0)
+    layer, data = nn.Linear(128, 6), torch.rand(16, 128)
+    layer.weight.data[2] = 0
+    target = targets.load("rram40nm").with_values({"macro.encoding": "offset"})
+    program = mcc.compile(layer, data[:1], target=target, calibration=data)
+    found = mcc.Machine(program, fidelity)(data)
+    assert torch.allclose(found[:, 2], layer.bias[2].detach().expand(16), atol=1e-5)
+
+
+def test_what_lies_beyond_the_device_model_warns_with_its_range() -> None:
+    manual_seed(0)
+    data = torch.randn(8, 8)
+    program = mcc.compile(nn.Linear(8, 4), data[:1], calibration=data)
+    with pytest.warns(mcc.MccWarning, match="1000000000000 writes are outside of 0 to"):
+        mcc.Machine(program, "device", cycles=10**12)
+    wide = targets.load("rram40nm", device="pcm_joshi").with_values({"cell.g_max_siemens": 1e-4})
+    program = mcc.compile(nn.Linear(8, 4), data[:1], target=wide, calibration=data)
+    with pytest.warns(mcc.MccWarning, match="range of the device model"):
+        assert mcc.Machine(program, "device").findings
+
+
+@pytest.mark.parametrize("program", ["model.mcc", 3, nn.Linear(2, 2)])
+def test_only_programs_are_run(program: Any) -> None:
+    with pytest.raises(mcc.MccError, match="runs a compiled program"):
+        mcc.Machine(program)

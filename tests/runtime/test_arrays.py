@@ -15,6 +15,7 @@ from mcc.ir.hardware.phases import phases
 from mcc.ir.program import Image
 from mcc.runtime.arrays import Fidelity, ProgrammedArrays
 from tests.programmed_arrays import (
+    ENCODINGS,
     IDEAL,
     Small,
     product,
@@ -23,8 +24,6 @@ from tests.programmed_arrays import (
     random_weights,
     small_target,
 )
-
-ENCODINGS = [("differential", False), ("offset", False), ("offset", True)]
 
 
 @pytest.mark.parametrize("fidelity", list(Fidelity))

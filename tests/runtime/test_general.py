@@ -13,14 +13,14 @@ from mcc.backends.crossbar import targets
 from mcc.ir.hardware import Encoding, Target
 from mcc.ir.hardware.encoding import encode, physical_columns
 from mcc.ir.program import Tile, pack_flips
-from mcc.runtime.analog import AnalogTile, analog_tile, digits_and_variances
+from mcc.runtime.analog import AnalogTile, analog_tile, digits_and_variances, general_tile
 from mcc.runtime.analog_oracle import READ_VARIANCE, Noise, fixed_point
 from mcc.runtime.converters.bank import staircase_of
 from mcc.runtime.converters.drivers import driver_levels
 from mcc.runtime.converters.periphery import periphery_of
-from mcc.runtime.currents import LinearCurrents
+from mcc.runtime.currents import Terms
 from mcc.runtime.devices import Cells, Read
-from mcc.runtime.drives import Drives
+from mcc.runtime.drives import level_table
 from mcc.runtime.general import GeneralTile
 from mcc.runtime.random import MacroPlace, Purpose
 from mcc.runtime.read_noise import Inputs, ReadNoise
@@ -71,9 +71,10 @@ def general(tile: Tile, target: Target, cells: Read) -> GeneralTile:
 
 def general_of(tile: Tile, target: Target, digits: Digits) -> GeneralTile:
     periphery = periphery_of(target.macro, PLACE)
-    drives = Drives(tile, target.macro, periphery)
-    currents = LinearCurrents(*digits, drives, min(tile.rows, target.macro.active_rows))
-    return GeneralTile(tile, target, currents, periphery)
+    weights, variances = digits
+    spread = None if variances is None else variances[None]
+    terms = Terms(level_table(tile, target, periphery), weights[None], spread)
+    return general_tile(tile, target, terms, periphery)
 
 
 def kernel(tile: Tile, target: Target, digits: Digits) -> AnalogTile:

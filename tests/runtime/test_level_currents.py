@@ -21,24 +21,9 @@ from mcc.runtime.devices import Read
 from mcc.runtime.devices.current import currents, slopes_by_volt
 from mcc.runtime.general import GeneralTile
 from mcc.runtime.wires.trimmed import read_alone
-from tests.runtime.test_arrays import programmed, random_codes, random_weights
+from tests.programmed_arrays import MILO, SINH, programmed, random_codes, random_weights
 from tests.runtime.test_general import PLACE, READS, layer_of
 
-MILO: dict[str, Any] = {
-    "cell.g_min_siemens": 50e-6,
-    "cell.g_max_siemens": 225e-6,
-    "cell.current.square_0_ampere_per_volt2": 0.007063,
-    "cell.current.square_1_ampere_per_volt2": 0.005711,
-    "cell.current.square_2_ampere_per_volt2": 0.001541,
-    "cell.current.square_3_ampere_per_volt2": 0.0001388,
-    "cell.current.cube_0_ampere_per_volt3": 0.0012968,
-    "cell.current.cube_1_ampere_per_volt3": 0.00067919,
-    "cell.current.cube_2_ampere_per_volt3": 0.00008871,
-    "cell.current.low_siemens": 62.5e-6,
-    "cell.current.high_siemens": 110e-6,
-}
-"""The law of `milo2021.yaml`."""
-SINH: dict[str, Any] = {"cell.current.sinh_per_volt": 6.0}
 LAWS = [MILO, SINH, {**MILO, **SINH}]
 
 
@@ -107,22 +92,25 @@ def test_reads_of_one_voltage_stay_in_the_kernel() -> None:
         assert type(analog_tile(tile, target, cells, periphery_of(target.macro, PLACE))) is kind
 
 
+@pytest.mark.parametrize("law", LAWS)
 @pytest.mark.parametrize("dac_bits", [1, 2])
-def test_noise_of_reads_follows_the_slope_of_the_current(dac_bits: int) -> None:
+def test_noise_of_reads_follows_the_slope_of_the_current(
+    law: dict[str, Any], dac_bits: int
+) -> None:
     """20000 reads know a variance to 1 %: the bound is five of these."""
     target = target_of(
-        SINH, macro__dac_bits=dac_bits, cell__read_noise=1.0, macro__input_form="sign_magnitude"
+        law, macro__dac_bits=dac_bits, cell__read_noise=1.0, macro__input_form="sign_magnitude"
     )
     tile, cells = layer_of(target, input_bits=dac_bits + 1)
     periphery = periphery_of(target.macro, PLACE)
     reads = np.full((20_000, 37), 1, np.int8)
     found = analog_tile(tile, target, cells, periphery).multiply(reads, READS)
     assert cells.sigma is not None
-    volt = target.wires.read_volt / (2**dac_bits - 1)
-    full = currents(np.array([1.0]), target.wires.read_volt, target.cell.current)
-    one = currents(np.array([1.0]), volt, target.cell.current) * (2**dac_bits - 1) / full
-    unit = (target.cell.g_max_siemens - target.cell.g_min_siemens) / (2**target.cell.bits - 1)
-    spread = np.square(cells.sigma * one / unit)
+    cell, volt, top = target.cell, target.wires.read_volt, 2**dac_bits - 1
+    low, high = currents(np.array([cell.g_min_siemens, cell.g_max_siemens]), volt, cell.current)
+    unit = (high - low) / top / (2**cell.bits - 1)
+    more, less = (currents(cells.siemens * s, volt / top, cell.current) for s in (1.001, 0.999))
+    spread = np.square(cells.sigma * (more - less) / (0.002 * cells.siemens) / unit)
     sums = (spread[:, 0::2] + spread[:, 1::2]).sum(axis=0).reshape(3, -1)
     powers = np.array([4.0, 4.0, 4.0]) ** np.array([0, 1, 2])
     expected = sums @ powers + 3 / 12 * powers.sum()

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from mcc.backends.crossbar import targets
 from mcc.ir.diagnostics import MccError
 from mcc.ir.hardware import Target
 from mcc.runtime.arrays import Fidelity, ProgrammedArrays
@@ -20,18 +21,18 @@ from mcc.runtime.wires.oracle import dense_transfer
 from mcc.runtime.wires.transfer import transfer_matrices
 from mcc.runtime.wires.trimmed import Trimmed, through_switches
 from tests.programmed_arrays import (
+    ENCODINGS,
     IDEAL,
+    IDEAL_LINES,
     product,
     programmed,
     random_codes,
     random_weights,
     small_target,
 )
-from tests.runtime.test_arrays import ENCODINGS
 
 Floats = NDArray[np.float64]
 
-WITHOUT_WIRES = {key: value for key, value in IDEAL.items() if key.startswith("wires.")}
 GATED = {"wires.feed": "source_line"}
 GROUPS = [(5, 21), (21, 37), (37, 40)]
 
@@ -112,18 +113,22 @@ def test_switches_carry_what_the_square_law_says() -> None:
     np.testing.assert_allclose(slopes, (ahead - behind) / (2 * step * cells), rtol=1e-6)
 
 
-def test_switches_keep_the_digits_of_cells_of_any_conductance() -> None:
-    """The square law solved with 400 digits."""
+@pytest.mark.parametrize("turned", [False, True])
+def test_switches_keep_the_digits_of_cells_of_any_conductance(turned: bool) -> None:
+    """The square law solved with 1,000 digits."""
     wires = wired_target().wires
     cells = np.logspace(-300, 300, 31)
-    seen, _ = through_switches(cells, wires)
-    with localcontext(prec=400):
+    seen, _ = through_switches(cells, wires, turned)
+    with localcontext(prec=1000):
         read, ohm = Decimal(wires.read_volt), Decimal(wires.switch_ohm)
         over = Decimal(wires.gate_volt - wires.threshold_volt)
+        slope, bend = (over - read, Decimal(-1)) if turned else (over, Decimal(1))
         for found, cell in zip(seen, map(Decimal, cells.tolist()), strict=True):
-            ratio = cell * ohm
-            root = ((1 + ratio) ** 2 - 2 * ratio * read / over).sqrt()
-            exact = cell * (1 - 2 * ratio / (1 + ratio + root))
+            # ratio (read - x) = slope x - bend x^2 / 2, with the ratio in volt
+            ratio = cell * ohm * over
+            root = ((ratio + slope) ** 2 - 2 * bend * ratio * read).sqrt()
+            switch_volts = 2 * ratio * read / (ratio + slope + root)
+            exact = cell * (1 - switch_volts / read)
             assert abs(Decimal(float(found)) / exact - 1) < Decimal("1e-14")
 
 
@@ -158,6 +163,33 @@ def test_noise_of_reads_is_that_of_arrays_solved_again() -> None:
     assert (np.abs(ratio - 1) < 0.15).all()
 
 
+def test_noise_of_reads_follows_the_rise_of_long_lines() -> None:
+    """A cell by itself would see up to 2.5 times the variance, with half of the rows driven.
+
+    What is exact comes from arrays solved again with a row changed: other columns hardly move.
+    """
+    target, random = targets.load("rram40nm"), np.random.default_rng(0)
+    wires, cell, rows = target.wires, target.cell, (64, 32)
+    for density in (1.0, 0.5, 0.25):
+        low = random.random((512, rows[1])) < density
+        cells = np.where(low, cell.g_max_siemens, cell.g_min_siemens)
+        opened = (np.arange(64) % 2).astype(np.float64)
+        found = WiredCells(Read(cells, 0.02 * cells), target, [(0, 64)]).of([(0, 64)])
+        assert found.sigma is not None
+        sense = wires.sense_ohm + 448 * wires.bit_ohm
+        lines = Wires(wires.word_ohm, wires.bit_ohm, wires.driver_ohm, np.full(rows[1], sense))
+        seen, slopes = through_switches(cells[:64], wires)
+        before, exact = opened @ transfer_matrices(seen[None], lines)[0], np.zeros(rows[1])
+        for row in range(64):
+            other = seen.copy()
+            other[row] *= 1.0001
+            moved = (opened @ transfer_matrices(other[None], lines)[0] - before) / 1e-4 / seen[row]
+            exact += np.square(0.02 * cells[row] * slopes[row] * moved)
+        exact = np.square(Trimmed(target).changes(np.sqrt(exact)))
+        predicted = opened @ np.square(found.sigma)
+        assert 0.95 < predicted.mean() / exact.mean() < 1.45
+
+
 @pytest.mark.parametrize(("encoding", "flip"), ENCODINGS)
 @pytest.mark.parametrize("changes", [{}, GATED])
 @pytest.mark.parametrize("signed", [False, True])
@@ -175,7 +207,7 @@ def test_ideal_lines_give_the_exact_product(
 @pytest.mark.parametrize("changes", [{}, GATED])
 def test_lines_without_resistance_leave_the_device(changes: dict[str, Any]) -> None:
     """Write errors and read noise are the same numbers; rounding may move a sum by a code."""
-    target = small_target().with_values(WITHOUT_WIRES | changes)
+    target = small_target().with_values(IDEAL_LINES | changes)
     program = programmed(target, random_weights(), row=3, col=2)
     codes = random_codes(shape=(8, 25, 37))
     wire, device = (
