@@ -39,23 +39,19 @@ def through_switches(
 
     With `x` across the switch of on-resistance `r`, `V` the read voltage and `o` the overdrive of
     the gate, `g (V - x) = (o x - x^2 / 2) / (r o)`, the square law in its triode region; turned,
-    `g (V - x) = ((o - V) x + x^2 / 2) / (r o)`. With `c = 1 / (1 + g r)`, `w = g r c`, `k = V / o`
-    and `a = c`, turned `k` the other sign and `a = (1 - V / o) c`, the cell has the share
-    `(a - w + root) / (a + w + root)` of the voltage, `root^2 = (a + w)^2 - 2 k w c`; where the
-    switch is the larger resistor, the numerator is written so that nothing cancels.
+    `g (V - x) = ((o - V) x + x^2 / 2) / (r o)`. Either is a quadratic equation of the share
+    `1 - x / V`, solved so that only positive numbers are added and no share loses its digits.
     """
     if wires.selector is Selector.NONE:
         return conductances, np.ones_like(conductances)
-    overdrive = wires.gate_volt - wires.threshold_volt
-    ratio = conductances * wires.switch_ohm
-    bend = wires.read_volt / overdrive * (-1 if turned else 1)
-    cell = 1 / (1 + ratio)
-    switch, start = ratio * cell, (1 + min(bend, 0.0)) * cell
-    root = np.sqrt((start + switch) ** 2 - 2 * bend * switch * cell)
-    ahead = np.abs(start - switch) + root
-    rest = np.where(switch > start, 2 * switch * (2 * start - bend * cell) / ahead, ahead)
-    share = rest / (start + switch + root)
-    narrowed = _narrowed(wires.read_volt * share, wires, turned)
+    ratio, part = conductances * wires.switch_ohm, _part(wires)
+    if turned:
+        linear, root = ratio + 1, np.hypot(np.sqrt(ratio) * np.sqrt(ratio + 2), 1 - part)
+    else:
+        linear = ratio + (1 - part)
+        root = np.hypot(linear, np.sqrt(part * (2 - part)))
+    share = (2 - part) / (linear + root)
+    narrowed = _narrowed(share, wires, turned)
     return conductances * share, share * narrowed / (ratio + narrowed)
 
 
@@ -74,12 +70,15 @@ def is_symmetric(target: Target) -> bool:
     return is_odd(target.cell.current) and not switched
 
 
-def _narrowed(cell_volts: Floats, wires: Layout, turned: bool) -> Floats:
-    """Return what is left of the slope of open switches in series with such cells."""
-    overdrive = wires.gate_volt - wires.threshold_volt
-    if turned:
-        return 1 - cell_volts / overdrive
-    return (overdrive - wires.read_volt + cell_volts) / overdrive
+def _part(wires: Layout) -> float:
+    """Return the read voltage as a part of the overdrive of the gates."""
+    return wires.read_volt / (wires.gate_volt - wires.threshold_volt)
+
+
+def _narrowed(share: Floats, wires: Layout, turned: bool) -> Floats:
+    """Return what is left of the slope of open switches while cells have a share of the voltage."""
+    part = _part(wires)
+    return 1 - part * share if turned else (1 - part) + part * share
 
 
 def read_alone(
@@ -109,7 +108,7 @@ def read_alone(
         seen = effective_siemens(conductances, wires.read_volt, law)
         return seen, slopes_by_siemens(conductances, wires.read_volt, law) / wires.read_volt
     seen, volts = _switched(conductances, target, turned)
-    narrowed = _narrowed(volts, wires, turned)
+    narrowed = _narrowed(volts / wires.read_volt, wires, turned)
     share = 1 / (1 + slopes_by_volt(conductances, volts, law) * wires.switch_ohm / narrowed)
     return seen, slopes_by_siemens(conductances, volts, law) * share / wires.read_volt
 

@@ -113,18 +113,22 @@ def test_switches_carry_what_the_square_law_says() -> None:
     np.testing.assert_allclose(slopes, (ahead - behind) / (2 * step * cells), rtol=1e-6)
 
 
-def test_switches_keep_the_digits_of_cells_of_any_conductance() -> None:
-    """The square law solved with 400 digits."""
+@pytest.mark.parametrize("turned", [False, True])
+def test_switches_keep_the_digits_of_cells_of_any_conductance(turned: bool) -> None:
+    """The square law solved with 1,000 digits."""
     wires = wired_target().wires
     cells = np.logspace(-300, 300, 31)
-    seen, _ = through_switches(cells, wires)
-    with localcontext(prec=400):
+    seen, _ = through_switches(cells, wires, turned)
+    with localcontext(prec=1000):
         read, ohm = Decimal(wires.read_volt), Decimal(wires.switch_ohm)
         over = Decimal(wires.gate_volt - wires.threshold_volt)
+        slope, bend = (over - read, Decimal(-1)) if turned else (over, Decimal(1))
         for found, cell in zip(seen, map(Decimal, cells.tolist()), strict=True):
-            ratio = cell * ohm
-            root = ((1 + ratio) ** 2 - 2 * ratio * read / over).sqrt()
-            exact = cell * (1 - 2 * ratio / (1 + ratio + root))
+            # ratio (read - x) = slope x - bend x^2 / 2, with the ratio in volt
+            ratio = cell * ohm * over
+            root = ((ratio + slope) ** 2 - 2 * bend * ratio * read).sqrt()
+            switch_volts = 2 * ratio * read / (ratio + slope + root)
+            exact = cell * (1 - switch_volts / read)
             assert abs(Decimal(float(found)) / exact - 1) < Decimal("1e-14")
 
 
