@@ -30,6 +30,7 @@ from mcc.runtime.arrays import Fidelity
 from mcc.runtime.crossbar import RealCrossbar
 from mcc.runtime.devices import Conditions
 from mcc.runtime.devices.conditions import condition_warnings
+from mcc.runtime.devices.stuck import check_used
 from mcc.runtime.operands import InputCoding, check_bits
 from mcc.runtime.placement import check_room
 
@@ -131,6 +132,8 @@ class Crossbar:
                 stuck=stuck,
             )
             self._parts.append(crossbar)
+        images = [image for it in self._parts for image in it.placed.images]
+        check_used(stuck or (), {(image.core, image.macro) for image in images})
         rows, cols = self._parts[0].shape
         self._view = View(np.arange(rows, dtype=np.intp), np.arange(cols, dtype=np.intp))
 
@@ -178,12 +181,11 @@ class Crossbar:
         return self.shape[0]
 
     def __repr__(self) -> str:
-        rows, cols = self.shape
-        macro = self.target.macro
+        (rows, cols), macro = self.shape, self.target.macro
         part = "" if self._view.is_whole(self._parts[0].shape) else "part of "
         return (
             f"<mcc.Crossbar {rows} x {cols} {self.dtype} at {self.fidelity}, seed {self.seed}: "
-            f"{part}{self.macros} macros of {macro.rows} x {macro.cols} cells, {self.target.name}>"
+            f"{part}macros: {self.macros} of {macro.rows} x {macro.cols} cells, {self.target.name}>"
         )
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:

@@ -170,8 +170,11 @@ def check_conditions(fidelity: Fidelity, conditions: Conditions, stuck: object) 
     """Refuse conditions and stuck cells where cells are ideal.
 
     Raises:
-        MccError: `option-value`.
+        MccError: `option-value`, `stuck-map`.
     """
+    if stuck is not None and not isinstance(stuck, Mapping):
+        text = f"the maps of stuck cells are given as {type(stuck).__name__}, not as a mapping"
+        raise error("stuck-map", text, "give `{(core, macro): map}`")
     if (conditions != Conditions() or stuck) and not fidelity.real_cells:
         text = f"at fidelity {fidelity} cells are ideal: conditions and stuck cells have no effect"
         raise error("option-value", text, 'give `fidelity="device"` or "wire", or leave them out')
