@@ -132,8 +132,7 @@ class Crossbar:
                 stuck=stuck,
             )
             self._parts.append(crossbar)
-        images = [image for it in self._parts for image in it.placed.images]
-        check_used(stuck or (), {(image.core, image.macro) for image in images})
+        check_used(stuck or (), set().union(*(part.places for part in self._parts)))
         rows, cols = self._parts[0].shape
         self._view = View(np.arange(rows, dtype=np.intp), np.arange(cols, dtype=np.intp))
 
@@ -160,7 +159,7 @@ class Crossbar:
     @property
     def macros(self) -> int:
         """How many macros of the chip the whole matrix takes."""
-        return sum(len(part.placed.images) for part in self._parts)
+        return sum(len(part.places) for part in self._parts)
 
     @property
     def fidelity(self) -> Fidelity:
@@ -182,10 +181,11 @@ class Crossbar:
 
     def __repr__(self) -> str:
         (rows, cols), macro = self.shape, self.target.macro
+        count = "1 macro" if self.macros == 1 else f"{self.macros} macros"
         part = "" if self._view.is_whole(self._parts[0].shape) else "part of "
         return (
             f"<mcc.Crossbar {rows} x {cols} {self.dtype} at {self.fidelity}, seed {self.seed}: "
-            f"{part}macros: {self.macros} of {macro.rows} x {macro.cols} cells, {self.target.name}>"
+            f"{part}{count} of {macro.rows} x {macro.cols} cells, {self.target.name}>"
         )
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:

@@ -128,6 +128,11 @@ class RealCrossbar:
         self._arrays.rewind()
 
     @property
+    def places(self) -> set[tuple[int, int]]:
+        """Core and macro of every macro that holds a part of it."""
+        return {(image.core, image.macro) for image in self.placed.images}
+
+    @property
     def place(self) -> int:
         """The first macro, counted through the cores."""
         return self._first_macro

@@ -68,7 +68,7 @@ def test_it_says_what_it_is() -> None:
     a = mcc.Crossbar(whole_weights(70, 600), seed=3)
     assert (a.shape, a.ndim, len(a), a.seed, a.fidelity) == ((70, 600), 2, 70, 3, "wire")
     assert a.T[:5].shape == (5, 70)
-    said = "<mcc.Crossbar 70 x 600 float64 at wire, seed 3: macros: 4 of 512 x 512 cells, rram40nm>"
+    said = "<mcc.Crossbar 70 x 600 float64 at wire, seed 3: 4 macros of 512 x 512 cells, rram40nm>"
     assert repr(a) == said
     assert "5 x 70 float64" in repr(a.T[:5])
     assert "part of 4 macros" in repr(a.T[:5])
