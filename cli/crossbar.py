@@ -132,7 +132,7 @@ class Crossbar:
                 stuck=stuck,
             )
             self._parts.append(crossbar)
-        check_used(stuck or (), set().union(*(part.places for part in self._parts)))
+        check_used(stuck or (), set[tuple[int, int]]().union(*(it.places for it in self._parts)))
         rows, cols = self._parts[0].shape
         self._view = View(np.arange(rows, dtype=np.intp), np.arange(cols, dtype=np.intp))
 
