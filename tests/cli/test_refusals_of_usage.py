@@ -111,7 +111,7 @@ def test_a_name_is_given_once(shell: Shell) -> None:
         ("=6", "usage", "--set macro.adc.bits=6"),
         ("macro.adc.bit=6", "target-unknown-key", "did you mean `macro.adc.bits`?"),
         ("macro=6", "target-unknown-key", "did you mean `macro.rows`?"),
-        ("macro.adc.bits=abc", "target-invalid", "--set macro.adc.bits=6"),
+        ("macro.adc.bits=abc", "target-invalid", "write a decimal number, such as 6"),
         ("macro.adc.bits=0", "target-invalid", "`mcc targets show rram40nm --resolved`"),
         ("macro.adc.bits=2.5", "target-invalid", "`mcc targets show rram40nm --resolved`"),
         ("macro.adc.bits=6 mm", "target-unit", "it measures bits: bit"),
