@@ -224,9 +224,10 @@ CODES: dict[str, str] = {
     ),
     "random-operator": "The network draws random numbers; two calls would not agree.",
     "read-levels": (
-        "At fidelity `wire` a cell is one resistor. Cells whose current is not in proportion to "
-        "the voltage are one only where every read has the same voltage: with pulses, or with "
-        "inputs of one bit and exact drivers; and of the same sign if the law has even powers."
+        "At fidelity `wire` a linearised cell is one resistor. Cells whose current is not in "
+        "proportion to the voltage are one only where every read has the same voltage: with "
+        "pulses, or with inputs of one bit and exact drivers; and of the same sign if the law has "
+        "even powers. With `wires.solver` of `newton` cells are what they are."
     ),
     "read-voltage": (
         "Cells are to be read at a voltage that the law of their current does not reach, or that "

@@ -8,7 +8,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from mcc.ir.hardware import Feed, InputCoding, Target
+from mcc.ir.hardware import InputCoding, Target
 from mcc.ir.hardware.phases import Step, phases
 from mcc.ir.program.tables import Tile
 from mcc.runtime.arrays import Content, Fidelity
@@ -18,6 +18,7 @@ from mcc.runtime.devices.current import of_siemens
 from mcc.runtime.drives import Driven, Matrix, level_table, voltage_table
 from mcc.runtime.probes import groups_of, read_of
 from mcc.runtime.wires.currents import GatedCurrents
+from mcc.runtime.wires.solved import SolvedCurrents
 from mcc.runtime.wires.trimmed import Trimmed
 
 
@@ -36,6 +37,7 @@ class LineCurrents:
         fidelity: Fidelity,
         content: Content,
         periphery: Periphery,
+        solved: GatedCurrents | SolvedCurrents | None = None,
         turned: bool = False,
     ) -> None:
         """Take the cells (rows, columns) as converters see them.
@@ -46,6 +48,7 @@ class LineCurrents:
             fidelity: What the cells are.
             content: The cells.
             periphery: Whose drivers drive them.
+            solved: What solves every input for itself.
             turned: Whether bit lines are driven.
         """
         self._tile, self._target = tile, target
@@ -57,9 +60,7 @@ class LineCurrents:
         self._volt = target.wires.read_volt / top
         cells = read_of(content, target.cell)
         wired = isinstance(content, Read) and fidelity is Fidelity.WIRE
-        self._gated: GatedCurrents | None = None
-        if wired and target.wires.feed is Feed.SOURCE_LINE:
-            self._gated = GatedCurrents(tile, target, cells)
+        self._solved = solved
         if isinstance(content, Read) and not wired:
             self._terms = of_siemens(cells.siemens, target.cell.current)
             self._table = voltage_table(tile, target, periphery)
@@ -80,8 +81,8 @@ class LineCurrents:
 
     def _columns(self, driven: Driven) -> Matrix:
         """Return the currents (inputs, columns) for a volt at a line driven with digit 1."""
-        if self._gated is not None:
-            return self._gated.columns(driven)
+        if self._solved is not None:
+            return self._solved.columns(driven)
         digits = driven.step.drive(driven.codes)
         found = np.zeros((len(digits), self._terms[0].shape[1]))
         for values, cells in zip(self._table.drives, self._terms, strict=True):

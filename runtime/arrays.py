@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcc.ir.diagnostics import error
-from mcc.ir.hardware import Feed, Target
+from mcc.ir.hardware import Feed, Solver, Target
 from mcc.ir.hardware.encoding import tile_columns
 from mcc.ir.program.tables import Image, Tile
 from mcc.runtime import _kernels
@@ -21,6 +21,7 @@ from mcc.runtime.converters.periphery import Periphery, periphery_of
 from mcc.runtime.devices import NOW, Cells, Conditions, Read
 from mcc.runtime.devices.stuck import checked_maps
 from mcc.runtime.digital import ExactTile
+from mcc.runtime.drives import level_table
 from mcc.runtime.general import GeneralTile
 from mcc.runtime.level_currents import check_resistive
 from mcc.runtime.quantized import ConverterTile
@@ -28,6 +29,7 @@ from mcc.runtime.random import MacroPlace, Purpose, check_seed
 from mcc.runtime.reads import Reads
 from mcc.runtime.wires.currents import GatedCurrents
 from mcc.runtime.wires.effective import WiredCells, driven_groups
+from mcc.runtime.wires.solved import SolvedCurrents
 from mcc.runtime.wires.trimmed import from_bit_lines, is_symmetric
 
 
@@ -48,6 +50,16 @@ class Fidelity(StrEnum):
     def real_cells(self) -> bool:
         """Whether cells are those of one chip, drawn from its seed."""
         return self in (Fidelity.DEVICE, Fidelity.WIRE)
+
+
+def input_by_input(target: Target, fidelity: Fidelity) -> bool:
+    """Whether every input is a circuit of its own, so that no matrix is good for all.
+
+    So it is where inputs open cells, and where cells and switches are not linearised.
+    """
+    wires = target.wires
+    alone = wires.feed is Feed.SOURCE_LINE or wires.solver is Solver.NEWTON
+    return fidelity is Fidelity.WIRE and alone
 
 
 class Programmed(Protocol):
@@ -240,10 +252,27 @@ class ProgrammedArrays:
         periphery = periphery or self.periphery(tile, target)
         if self.fidelity is Fidelity.DEVICE:
             return analog_tile(tile, target, content, periphery, self._threads)
+        if (currents := self.currents(tile, target, content, periphery)) is None:
+            return effective_tile(tile, target, content, periphery, self._threads)
         if target.wires.feed is Feed.SOURCE_LINE:
-            currents = GatedCurrents(tile, target, content)
-            return GeneralTile(tile, target, currents, replace(periphery, drive_noise=0.0))
-        return effective_tile(tile, target, content, periphery, self._threads)
+            periphery = replace(periphery, drive_noise=0.0)
+        return GeneralTile(tile, target, currents, periphery)
+
+    def currents(
+        self, tile: Tile, target: Target, content: Read, periphery: Periphery
+    ) -> GatedCurrents | SolvedCurrents | None:
+        """Return what solves every input for itself; None where one matrix is good for all.
+
+        Args: as those of `build`.
+        """
+        if not input_by_input(target, self.fidelity):
+            return None
+        if target.wires.feed is Feed.SOURCE_LINE:
+            return GatedCurrents(tile, target, content)
+        cells = self._content(tile.image)
+        assert isinstance(cells, Read), "cells between lines are real"
+        table = level_table(tile, target, periphery)
+        return SolvedCurrents(tile, target, cells, table, self._threads)
 
     def periphery(self, tile: Tile, target: Target) -> Periphery:
         """Return the converters and drivers of the macro of a tile."""
@@ -272,7 +301,9 @@ class ProgrammedArrays:
 
     def _prepare(self, wanted: int) -> None:
         """Make ready the tiles of the image that is in the macro of the wanted tile."""
-        for index, content in self._seen(self._image(wanted)).items():
+        image = self._image(wanted)
+        alone = input_by_input(self._target, self.fidelity)
+        for index, content in (self._parts(image) if alone else self._seen(image)).items():
             self._ready[index] = self.build(self._tiles[index], self._target, content)
         self.forget(wanted)
 
@@ -294,8 +325,7 @@ class ProgrammedArrays:
         """Return the cells of every tile of an image as its converters see them."""
         wired = self.fidelity is Fidelity.WIRE and self._target.wires.feed is Feed.WORD_LINE
         if not wired:
-            content = self._content(image)
-            return {it: self._part(content, self._tiles[it]) for it in self._tiles_of[image]}
+            return self._parts(image)
         turned = turned and not is_symmetric(self._target)
         place = (self._images[image].core, self._images[image].macro)
         version = (image, turned, self._writes[place], self._conditions, place in self._young)
@@ -304,6 +334,11 @@ class ProgrammedArrays:
             found = version, self._wired(image, turned)
             self._solved[place] = found
         return found[1]
+
+    def _parts(self, image: int) -> dict[int, Content]:
+        """Return the cells of every tile of an image."""
+        content = self._content(image)
+        return {it: self._part(content, self._tiles[it]) for it in self._tiles_of[image]}
 
     def _wired(self, image: int, turned: bool) -> dict[int, Content]:
         """Solve the lines of a macro for its tiles."""

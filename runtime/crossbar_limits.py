@@ -5,17 +5,12 @@ from __future__ import annotations
 from mcc.ir.diagnostics import error
 from mcc.ir.hardware import Feed, Target
 from mcc.ir.hardware.encoding import has_reference
-from mcc.runtime.arrays import Fidelity
-
-
-def gated(target: Target, fidelity: Fidelity) -> bool:
-    """Whether inputs open cells, so that what a cell carries depends on which others are open."""
-    return fidelity is Fidelity.WIRE and target.wires.feed is Feed.SOURCE_LINE
+from mcc.runtime.arrays import Fidelity, input_by_input
 
 
 def resistive_lines(target: Target, fidelity: Fidelity) -> bool:
     """Whether the lines of a macro are solved once for all inputs."""
-    return fidelity is Fidelity.WIRE and not gated(target, fidelity)
+    return fidelity is Fidelity.WIRE and not input_by_input(target, fidelity)
 
 
 def check_codes(target: Target) -> None:
@@ -35,8 +30,8 @@ def check_torch(target: Target, fidelity: Fidelity) -> None:
     Raises:
         MccError: `crossbar-model`.
     """
-    if gated(target, fidelity):
-        message = "a layer: the current of a cell depends on which others the inputs open"
+    if input_by_input(target, fidelity):
+        message = "a layer: the current of a cell depends on all inputs together"
         help = "multiply with `A @ x`, which solves every input, or make the layer at `device`"
         raise error("crossbar-model", message, help)
 
@@ -48,7 +43,10 @@ def check_transposed(target: Target, fidelity: Fidelity) -> None:
         MccError: `crossbar-direction`.
     """
     other = "multiply with a crossbar of the transposed matrix, or "
-    if gated(target, fidelity):
+    if input_by_input(target, fidelity) and target.wires.feed is Feed.WORD_LINE:
+        message = "`wires.solver` is `newton`, which drives word lines only"
+        raise error("crossbar-direction", message, other + "set `wires__solver='linearised'`")
+    if input_by_input(target, fidelity):
         message = "the word lines are the gates of switches, and carry no current to be sensed"
         raise error("crossbar-direction", message, other + "with `wires__feed='word_line'`")
     if has_reference(target.macro) and fidelity is not Fidelity.EXACT:

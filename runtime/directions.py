@@ -145,10 +145,12 @@ class FromWordLines:
     def currents(self, block: Block, codes: NDArray[Any]) -> Iterator[Part]:
         """Yield mean currents of bit lines in amperes."""
         tile, content = self._placed.tiles[block.index], self._arrays.seen(block.index)
-        periphery = IDEAL
+        periphery, solved = IDEAL, None
         if isinstance(content, Read):
             periphery = self._arrays.periphery(tile, self.target)
-        lines = LineCurrents(tile, self.target, self._arrays.fidelity, content, periphery)
+            solved = self._arrays.currents(tile, self.target, content, periphery)
+        fidelity = self._arrays.fidelity
+        lines = LineCurrents(tile, self.target, fidelity, content, periphery, solved)
         columns = self._placed.columns(block)
         for group, phase, amperes in lines.of(codes):
             yield Part(group, phase, slice(1), columns, amperes[:, None])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from mcc.ir.diagnostics import error
-from mcc.ir.hardware import Feed, InputCoding, InputForm, Target
+from mcc.ir.hardware import Feed, InputCoding, InputForm, Solver, Target
 from mcc.ir.hardware.encoding import paired
 from mcc.ir.program.tables import Tile
 from mcc.runtime.converters.periphery import Periphery
@@ -40,12 +40,14 @@ def check_resistive(target: Target) -> None:
     """
     if target.wires.feed is Feed.SOURCE_LINE:
         return  # inputs open cells, all of which see one voltage
+    if target.wires.solver is Solver.NEWTON:
+        return
     opposite = target.wires.interleaved and not is_odd(target.cell.current)
     if opposite or not resistive(target):
         text = "cells that are no resistors see several voltages through resistive lines"
-        help = "run at `device`, or set `macro.input_coding` to `pulse_width`"
+        help = "set `wires.solver` to `newton`, run at `device`, or drive by `pulse_width`"
         if not is_odd(target.cell.current):
-            help += ", `macro.input_form` to `twos_complement` and `wires.interleaved` to false"
+            help += " with `macro.input_form` of `twos_complement` and `wires.interleaved` false"
         raise error("read-levels", text, help)
 
 

@@ -13,6 +13,7 @@ from mcc.ir.hardware.choices import InputForm as InputForm
 from mcc.ir.hardware.choices import RangePolicy as RangePolicy
 from mcc.ir.hardware.choices import Reference as Reference
 from mcc.ir.hardware.choices import Selector as Selector
+from mcc.ir.hardware.choices import Solver as Solver
 from mcc.ir.hardware.choices import Subtraction as Subtraction
 from mcc.ir.hardware.device import Current as Current
 from mcc.ir.hardware.device import Drift as Drift

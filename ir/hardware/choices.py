@@ -139,3 +139,13 @@ class IdleRows(StrEnum):
     """Their drivers hold them at 0 V."""
     FLOATING = "floating"
     """Their drivers let go of them."""
+
+
+@final
+class Solver(StrEnum):
+    """How the currents of cells and switches between lines are found."""
+
+    LINEARISED = "linearised"
+    """Each is the resistor that it is at `read_volt`; word lines are solved once for all inputs."""
+    NEWTON = "newton"
+    """As they are at the voltage that each sees, found for every input anew."""

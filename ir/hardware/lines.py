@@ -7,7 +7,7 @@ from typing import final
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
-from mcc.ir.hardware.choices import Feed, IdleRows, Selector
+from mcc.ir.hardware.choices import Feed, IdleRows, Selector, Solver
 from mcc.ir.hardware.quantities import Ohms, PositiveVolt
 
 STRICT = ConfigDict(strict=True, extra="forbid")
@@ -50,7 +50,9 @@ class Wires:
     gate_volt: PositiveVolt
     """Voltage on the gate of an open switch."""
     read_volt: PositiveVolt
-    """Largest voltage on a cell with its switch, at which both are linearised.
+    """Largest voltage on a cell with its switch, at which converters are trimmed to both.
 
     At `device` it shows only with laws of `cell.current`.
     """
+    solver: Solver
+    """How the currents of cells and switches between lines are found."""

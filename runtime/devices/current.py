@@ -60,21 +60,21 @@ def currents(
     Raises:
         MccError: `read-voltage`, for a voltage that is no number or above the limit of the law.
     """
-    return _summed(of_siemens(conductances, law), of_volts(volts, law))
+    return summed(of_siemens(conductances, law), of_volts(volts, law))
 
 
 def slopes_by_volt(
     conductances: NDArray[np.float64], volts: NDArray[np.float64] | float, law: Current
 ) -> NDArray[np.float64]:
     """Return the derivatives of `currents` by the voltage, in siemens."""
-    return _summed(of_siemens(conductances, law), slopes_of_volts(volts, law))
+    return summed(of_siemens(conductances, law), slopes_of_volts(volts, law))
 
 
 def slopes_by_siemens(
     conductances: NDArray[np.float64], volts: NDArray[np.float64] | float, law: Current
 ) -> NDArray[np.float64]:
     """Return the derivatives of `currents` by the conductance, in volts."""
-    return _summed(slopes_of_siemens(conductances, law), of_volts(volts, law))
+    return summed(slopes_of_siemens(conductances, law), of_volts(volts, law))
 
 
 def of_siemens(conductances: NDArray[np.float64], law: Current) -> Terms:
@@ -121,7 +121,8 @@ def _used(terms: tuple[Any, Any, Any], law: Current) -> Terms:
     return [np.asarray(term) for term, used in zip(terms, found, strict=True) if used]
 
 
-def _summed(cells: Terms, drives: Terms) -> NDArray[np.float64]:
+def summed(cells: Terms, drives: Terms) -> NDArray[np.float64]:
+    """Return the currents of cells by what each term has of the conductance and of the voltage."""
     return np.asarray(sum(cell * drive for cell, drive in zip(cells, drives, strict=True)))
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, final
 
 import numpy as np
 
+from mcc.ir.hardware import Current, Selector, Target
+from mcc.runtime.devices.current import of_siemens, of_volts, slopes_of_volts, summed
 from mcc.runtime.wires.circuit import Floats, invalid
 
 STEPS = 200
@@ -75,6 +77,24 @@ class Sinh:
     def slope(self, volts: Floats) -> Floats:
         """Return the derivatives."""
         return self.siemens * np.cosh(self.per_volt * volts)
+
+
+@final
+class Lawful:
+    """Cells with the law of a target."""
+
+    def __init__(self, siemens: Floats, law: Current) -> None:
+        """Take conductances at small voltages; the law is continued beyond its voltages."""
+        self._law = replace(law, limit_volt=0.0)
+        self._terms = of_siemens(siemens, law)
+
+    def current(self, volts: Floats) -> Floats:
+        """Return the currents."""
+        return summed(self._terms, of_volts(volts, self._law))
+
+    def slope(self, volts: Floats) -> Floats:
+        """Return the derivatives."""
+        return summed(self._terms, slopes_of_volts(volts, self._law))
 
 
 @final
@@ -169,3 +189,11 @@ class Switched:
 
     def _conductance(self, drain: Floats) -> Floats:
         return self.switch.gain * np.maximum(self.switch.overdrive - drain, 0)
+
+
+def branches_of(siemens: Floats, target: Target) -> Branches:
+    """Return what cells of these conductances and their switches are on a chip."""
+    wires, cells = target.wires, Lawful(siemens, target.cell.current)
+    if wires.selector is Selector.NONE or wires.switch_ohm == 0:
+        return Passive(cells)
+    return Switched(cells, Transistor(wires.switch_ohm, wires.threshold_volt, wires.gate_volt))

@@ -12,14 +12,15 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from mcc.ir.hardware import Target
+from mcc.ir.hardware import Solver, Target
 from mcc.ir.hardware.encoding import paired
 from mcc.ir.program.tables import Tile
 from mcc.runtime.devices import Read, unit_siemens
 from mcc.runtime.drives import Driven
+from mcc.runtime.wires.cells import branches_of
 from mcc.runtime.wires.circuit import Floats
 from mcc.runtime.wires.effective import driven_groups
-from mcc.runtime.wires.gated import SourceWires, gated_currents, gated_nodes
+from mcc.runtime.wires.gated import SourceWires, gated_currents, gated_nodes, solve_gated
 from mcc.runtime.wires.trimmed import Trimmed, read_alone
 
 CHUNK = 2**20
@@ -33,6 +34,7 @@ class GatedCurrents:
     def __init__(self, tile: Tile, target: Target, cells: Read) -> None:
         """Take the cells (rows, physical columns) of the tile."""
         self._tile, self._target = tile, target
+        self._siemens = cells.siemens
         self._seen, slopes = read_alone(cells.siemens, target, switches=True)
         self._deviations = None if cells.sigma is None else cells.sigma * slopes
         self._trimmed, self._paired = Trimmed(target), paired(target.macro)
@@ -112,9 +114,18 @@ class GatedCurrents:
         share of the voltage that it sees.
         """
         cells = self._seen[rows] * opened[:, :, None]
-        found = gated_currents(cells, lines, 1.0)
+        if self._target.wires.solver is Solver.NEWTON:
+            found = np.stack([self._by_newton(it, rows, lines) for it in opened])
+        else:
+            found = gated_currents(cells, lines, 1.0)
         if self._deviations is None:
             return found, np.zeros_like(found)
         volts = gated_nodes(cells, np.zeros_like(cells), lines, 1.0).across
         moved = self._deviations[rows] * opened[:, :, None] * np.square(volts)
         return found, np.square(moved).sum(axis=1)
+
+    def _by_newton(self, opened: NDArray[np.bool_], rows: slice, lines: SourceWires) -> Floats:
+        """Return the conductances of columns (cols,) for one input (rows,)."""
+        volt, siemens = self._target.wires.read_volt, self._siemens[rows]
+        wide = np.broadcast_to(opened[:, None], siemens.shape)
+        return solve_gated(branches_of(siemens, self._target), wide, lines, volt).sensed / volt

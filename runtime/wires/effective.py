@@ -137,18 +137,18 @@ class WiredCells:
             return transfer_matrices(cells, lines, self._threads)
         ends = np.broadcast_to(sense[:, None], (len(cells), cells.shape[2] // 2))
         lines = Wires(wires.word_ohm, wires.bit_ohm, np.repeat(driver, 2, axis=1), ends)
-        return _apart(transfer_matrices(_interleaved(cells), lines, self._threads))
+        return apart(transfer_matrices(interleaved(cells), lines, self._threads))
 
 
-def _interleaved(cells: Floats) -> Floats:
+def interleaved(cells: Floats) -> Floats:
     """Return pairs of columns as one column of pairs of rows: (..., 2 rows, cols / 2)."""
-    arrays, rows, cols = cells.shape
-    paired = cells.reshape(arrays, rows, cols // 2, 2)
-    return paired.transpose(0, 1, 3, 2).reshape(arrays, 2 * rows, cols // 2)
+    *arrays, rows, cols = cells.shape
+    paired = cells.reshape(*arrays, rows, cols // 2, 2)
+    return np.swapaxes(paired, -1, -2).reshape(*arrays, 2 * rows, cols // 2)
 
 
-def _apart(cells: Floats) -> Floats:
-    """Undo `_interleaved`."""
-    arrays, rows, cols = cells.shape
-    paired = cells.reshape(arrays, rows // 2, 2, cols)
-    return paired.transpose(0, 1, 3, 2).reshape(arrays, rows // 2, 2 * cols)
+def apart(cells: Floats) -> Floats:
+    """Undo `interleaved`."""
+    *arrays, rows, cols = cells.shape
+    paired = cells.reshape(*arrays, rows // 2, 2, cols)
+    return np.swapaxes(paired, -1, -2).reshape(*arrays, rows // 2, 2 * cols)

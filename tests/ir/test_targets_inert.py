@@ -75,6 +75,7 @@ WIRES: dict[str, Context] = {
     "wires.feed": SMALL,
     "wires.idle_rows": (*SMALL, ("wires.selector", "none")),
     "wires.interleaved": (*SMALL, ("macro.encoding", "differential"), ("macro.column_flip", False)),
+    "wires.solver": (*SMALL, ("cell.current.sinh_per_volt", 5.0)),
     "wires.source_ohm": (*SMALL, ("wires.feed", "source_line")),
 }
 """Lines are solved sooner in small macros."""
