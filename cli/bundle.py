@@ -12,8 +12,8 @@ from mcc.frontend import Capture
 from mcc.ir.artifact import Artifact
 from mcc.ir.network import Feeds, Network, to_bytes
 from mcc.passes import Outcome, format_pass
-from mcc.runtime.arrays import Fidelity
 from mcc.runtime.costs import costs_of
+from mcc.runtime.fidelity import Fidelity
 from mcc.runtime.machine import Machine
 from mcc.runtime.report import make_report
 

@@ -26,11 +26,11 @@ from mcc.ir.diagnostics import MccWarning, error
 from mcc.ir.hardware import Target
 from mcc.ir.hardware.validity import conductance_warnings
 from mcc.ir.tensors import Array
-from mcc.runtime.arrays import Fidelity
 from mcc.runtime.crossbar import RealCrossbar
 from mcc.runtime.devices import Conditions
 from mcc.runtime.devices.conditions import condition_warnings
 from mcc.runtime.devices.stuck import check_used
+from mcc.runtime.fidelity import Fidelity
 from mcc.runtime.operands import InputCoding, check_bits
 from mcc.runtime.placement import check_room
 

@@ -16,10 +16,10 @@ from mcc.ir.diagnostics import Diagnostic, MccWarning, error, nearest
 from mcc.ir.hardware.validity import conductance_warnings
 from mcc.ir.tensors import Array, holds_torch
 from mcc.runtime import machine as engine
-from mcc.runtime.arrays import Fidelity
 from mcc.runtime.cycles import Cycles
 from mcc.runtime.devices import Conditions
 from mcc.runtime.devices.conditions import condition_warnings
+from mcc.runtime.fidelity import Fidelity
 from mcc.runtime.observation import Observer
 from mcc.runtime.random import check_seed
 

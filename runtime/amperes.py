@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from mcc.ir.hardware import InputCoding, Target
 from mcc.ir.hardware.phases import Step, phases
 from mcc.ir.program.tables import Tile
-from mcc.runtime.arrays import Content, Fidelity
+from mcc.runtime.arrays import Content
 from mcc.runtime.converters.periphery import Periphery
 from mcc.runtime.devices import Read
 from mcc.runtime.devices.current import of_siemens
 from mcc.runtime.drives import Driven, Matrix, level_table, voltage_table
+from mcc.runtime.fidelity import Fidelity
 from mcc.runtime.probes import groups_of, read_of
 from mcc.runtime.wires.currents import GatedCurrents
 from mcc.runtime.wires.solved import SolvedCurrents

@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from enum import StrEnum
 from typing import Any, Protocol, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mcc.ir.diagnostics import error
-from mcc.ir.hardware import Feed, Solver, Target
+from mcc.ir.hardware import Feed, Target
 from mcc.ir.hardware.encoding import tile_columns
 from mcc.ir.program.tables import Image, Tile
 from mcc.runtime import _kernels
@@ -22,6 +21,7 @@ from mcc.runtime.devices import NOW, Cells, Conditions, Read
 from mcc.runtime.devices.stuck import checked_maps
 from mcc.runtime.digital import ExactTile
 from mcc.runtime.drives import level_table
+from mcc.runtime.fidelity import Fidelity, input_by_input
 from mcc.runtime.general import GeneralTile
 from mcc.runtime.level_currents import check_resistive
 from mcc.runtime.quantized import ConverterTile
@@ -31,35 +31,6 @@ from mcc.runtime.wires.currents import GatedCurrents
 from mcc.runtime.wires.effective import WiredCells, driven_groups
 from mcc.runtime.wires.solved import SolvedCurrents
 from mcc.runtime.wires.trimmed import from_bit_lines, is_symmetric
-
-
-@final
-class Fidelity(StrEnum):
-    """How much of the physics a run includes; each adds to the one before."""
-
-    EXACT = "exact"
-    """Converters never clip or round."""
-    CONVERTER = "converter"
-    """Converters have their bits."""
-    DEVICE = "device"
-    """Cells differ from what was written, age, are noisy, and some are stuck; so are converters."""
-    WIRE = "wire"
-    """Lines, drivers and switches have resistance, so that no cell sees the whole voltage."""
-
-    @property
-    def real_cells(self) -> bool:
-        """Whether cells are those of one chip, drawn from its seed."""
-        return self in (Fidelity.DEVICE, Fidelity.WIRE)
-
-
-def input_by_input(target: Target, fidelity: Fidelity) -> bool:
-    """Whether every input is a circuit of its own, so that no matrix is good for all.
-
-    So it is where inputs open cells, and where cells and switches are not linearised.
-    """
-    wires = target.wires
-    alone = wires.feed is Feed.SOURCE_LINE or wires.solver is Solver.NEWTON
-    return fidelity is Fidelity.WIRE and alone
 
 
 class Programmed(Protocol):

@@ -13,13 +13,14 @@ from mcc.ir.hardware import RangePolicy, Target
 from mcc.ir.hardware.conversion import code_range
 from mcc.ir.hardware.encoding import row_groups
 from mcc.ir.hardware.phases import phases, steps
-from mcc.runtime.arrays import Fidelity, ProgrammedArrays
+from mcc.runtime.arrays import ProgrammedArrays
 from mcc.runtime.converters.periphery import IDEAL, Periphery
 from mcc.runtime.crossbar_cells import conductances, mean_codes, stuck, terms_of, written_codes
 from mcc.runtime.crossbar_limits import check_codes, check_transposed, resistive_lines
 from mcc.runtime.currents import Terms
 from mcc.runtime.devices import NOW, Conditions
 from mcc.runtime.directions import Direction, FromBitLines, FromWordLines
+from mcc.runtime.fidelity import Fidelity
 from mcc.runtime.operands import Floats, InputCoding, encode_weights
 from mcc.runtime.placement import Block, Lines, place, spread, within
 from mcc.runtime.probes import whole_target

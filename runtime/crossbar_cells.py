@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcc.runtime.analog import AnalogTile
-from mcc.runtime.arrays import Fidelity, ProgrammedArrays
+from mcc.runtime.arrays import ProgrammedArrays
 from mcc.runtime.converters.periphery import IDEAL
 from mcc.runtime.currents import Terms
 from mcc.runtime.devices import Read
 from mcc.runtime.drives import level_table
+from mcc.runtime.fidelity import Fidelity
 from mcc.runtime.level_currents import level_terms, resistive
 from mcc.runtime.operands import Floats
 from mcc.runtime.placement import Block, Placed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mcc.ir.diagnostics import error
 from mcc.ir.hardware import Feed, Target
 from mcc.ir.hardware.encoding import has_reference
-from mcc.runtime.arrays import Fidelity, input_by_input
+from mcc.runtime.fidelity import Fidelity, input_by_input
 
 
 def resistive_lines(target: Target, fidelity: Fidelity) -> bool:

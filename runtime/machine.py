@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcc.ir.program import Program
-from mcc.runtime.arrays import Fidelity, ProgrammedArrays
+from mcc.runtime.arrays import ProgrammedArrays
 from mcc.runtime.costs import Costs, costs_of
 from mcc.runtime.cycles import Cycles
 from mcc.runtime.devices import NOW, Conditions
 from mcc.runtime.devices.stuck import check_used
 from mcc.runtime.executor import Executor, Progress
+from mcc.runtime.fidelity import Fidelity
 from mcc.runtime.host import HostGraphs
 from mcc.runtime.observation import Observer
 

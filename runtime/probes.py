@@ -33,9 +33,10 @@ from mcc.ir.hardware.phases import steps
 from mcc.ir.hardware.significance import largest_digit
 from mcc.ir.program.tables import Tile
 from mcc.runtime.analog import AnalogTile, as_resistors, digits_and_variances
-from mcc.runtime.arrays import ArrayTile, Content, Fidelity, ProgrammedArrays
+from mcc.runtime.arrays import ArrayTile, Content, ProgrammedArrays
 from mcc.runtime.converters.periphery import Periphery
 from mcc.runtime.devices import Read, target_siemens
+from mcc.runtime.fidelity import Fidelity
 from mcc.runtime.reads import WIDEST_INPUT
 from mcc.runtime.wires.currents import GatedCurrents
 from mcc.runtime.wires.trimmed import Trimmed

@@ -36,10 +36,11 @@ from mcc.ir.hardware.encoding import (
 )
 from mcc.ir.hardware.significance import Adder, largest_digit
 from mcc.ir.program.tables import Tile
-from mcc.runtime.arrays import ArrayTile, Content, Fidelity, ProgrammedArrays
+from mcc.runtime.arrays import ArrayTile, Content, ProgrammedArrays
 from mcc.runtime.converters.periphery import IDEAL, Periphery
 from mcc.runtime.devices import Read
 from mcc.runtime.digital import ExactTile
+from mcc.runtime.fidelity import Fidelity
 from mcc.runtime.probes import without_pairs
 from mcc.runtime.wires.trimmed import from_bit_lines
 

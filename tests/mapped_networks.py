@@ -25,8 +25,9 @@ from mcc.ir.program.instructions import EndLoop, Loop, Post, Recv, Send, Space, 
 from mcc.ir.program.overlap import Footprint, may_overlap
 from mcc.passes import PassContext, parse_passes, run_pipeline
 from mcc.passes.place_rules import decide
-from mcc.runtime.arrays import Fidelity, ProgrammedArrays
+from mcc.runtime.arrays import ProgrammedArrays
 from mcc.runtime.executor import Executor
+from mcc.runtime.fidelity import Fidelity
 from mcc.runtime.host import HostGraphs
 from mcc.runtime.observation import Collector
 

@@ -19,10 +19,10 @@ from mcc.ir.hardware.validity import conductance_warnings
 from mcc.ir.network import Network, from_text, shape_of
 from mcc.ir.program import Program
 from mcc.passes import PassContext, parse_passes, run_pipeline
-from mcc.runtime.arrays import Fidelity
 from mcc.runtime.costs import Costs, costs_of
 from mcc.runtime.devices import NOW, Conditions
 from mcc.runtime.devices.conditions import condition_warnings
+from mcc.runtime.fidelity import Fidelity
 from mcc.runtime.machine import Machine
 from mcc.runtime.report import make_report
 

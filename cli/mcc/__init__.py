@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mcc.ir.diagnostics import MccError as MccError
     from mcc.ir.diagnostics import MccWarning as MccWarning
     from mcc.ir.hardware import Target as Target
-    from mcc.runtime.arrays import Fidelity as Fidelity
+    from mcc.runtime.fidelity import Fidelity as Fidelity
 
 _HOMES = {
     "Crossbar": "mcc.cli.crossbar",

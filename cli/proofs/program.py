@@ -27,8 +27,8 @@ from mcc.ir.network import Feeds, Network
 from mcc.ir.program import Program
 from mcc.ir.program.encoding import encode
 from mcc.ir.tensors import Array
-from mcc.runtime.arrays import Fidelity
 from mcc.runtime.costs import costs_of
+from mcc.runtime.fidelity import Fidelity
 from mcc.runtime.machine import Machine
 from mcc.runtime.report import make_report
 

@@ -18,8 +18,8 @@ from mcc.ir.network import Placement, evidence_for, from_bytes, outputs_of, plac
 from mcc.ir.network.location import LINE
 from mcc.ir.network.placement import placement_of
 from mcc.passes import certify, parse_passes
-from mcc.runtime.arrays import Fidelity
 from mcc.runtime.costs import costs_of
+from mcc.runtime.fidelity import Fidelity
 from mcc.runtime.machine import Machine
 from mcc.runtime.report import make_report
 from tests.acceptance.claims import Forgery, certificate, provenance

@@ -17,8 +17,8 @@ from mcc.ir.network import Feeds, Network, ReferenceExecutor, Unit, placement_of
 from mcc.ir.program.encoding import decode, encode
 from mcc.ir.program.hazards import check_hazards
 from mcc.passes import DEFAULT_PIPELINE, PassContext, Step, parse_passes, run_pipeline
-from mcc.runtime.arrays import Fidelity
 from mcc.runtime.clock import clock
+from mcc.runtime.fidelity import Fidelity
 from mcc.runtime.least import bound, work
 from mcc.runtime.machine import Machine
 from mcc.runtime.observation import Collector

@@ -15,8 +15,9 @@ from mcc.ir.network import Network
 from mcc.ir.program import Program
 from mcc.ir.program.encoding import encode
 from mcc.ir.program.instructions import Post, ProgramMacro, Recv, Send, Wait
-from mcc.runtime.arrays import Fidelity, ProgrammedArrays
+from mcc.runtime.arrays import ProgrammedArrays
 from mcc.runtime.executor import Executor
+from mcc.runtime.fidelity import Fidelity
 from mcc.runtime.host import HostGraphs
 from tests.canonical_networks import constant, model
 from tests.mapped_networks import assert_exact, chip, draw, mapped, race

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mcc.backends.crossbar import targets
-from mcc.runtime.arrays import Fidelity
+from mcc.runtime.fidelity import Fidelity
 from mcc.runtime.machine import Machine
 from mcc.runtime.utilisation import occupancy
 from tests.programmed_arrays import IDEAL

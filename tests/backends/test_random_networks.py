@@ -18,7 +18,7 @@ from mcc.ir.hardware import (
     Target,
 )
 from mcc.ir.network import Network
-from mcc.runtime.arrays import Fidelity
+from mcc.runtime.fidelity import Fidelity
 from tests.canonical_networks import constant, model
 from tests.mapped_networks import assert_exact, chip
 

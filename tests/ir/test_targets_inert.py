@@ -12,7 +12,7 @@ from mcc.backends.crossbar import targets
 from mcc.ir.hardware import Target
 from mcc.ir.hardware.fields import Leaf, Value, leaves
 from mcc.ir.network import Network
-from mcc.runtime.arrays import Fidelity
+from mcc.runtime.fidelity import Fidelity
 from tests.small_pipeline import (
     PASSES,
     Declarations,

@@ -13,8 +13,9 @@ from mcc.ir.hardware.conversion import convert, full_scale_shift
 from mcc.ir.hardware.encoding import Encoded, digit_values, encode, weight_offset
 from mcc.ir.hardware.phases import phases
 from mcc.ir.hardware.ranging import conversion_errors
-from mcc.runtime.arrays import Fidelity, ProgrammedArrays
+from mcc.runtime.arrays import ProgrammedArrays
 from mcc.runtime.devices import target_siemens, unit_siemens
+from mcc.runtime.fidelity import Fidelity
 from tests.programmed_arrays import (
     IDEAL,
     product,

@@ -13,7 +13,8 @@ from mcc.ir.hardware.conversion import convert
 from mcc.ir.hardware.encoding import digit_values, encode, weight_offset
 from mcc.ir.hardware.phases import phases
 from mcc.ir.program import Image
-from mcc.runtime.arrays import Fidelity, ProgrammedArrays
+from mcc.runtime.arrays import ProgrammedArrays
+from mcc.runtime.fidelity import Fidelity
 from tests.programmed_arrays import (
     ENCODINGS,
     IDEAL,

@@ -7,8 +7,9 @@ import copy
 import numpy as np
 import pytest
 
-from mcc.runtime.arrays import Fidelity, ProgrammedArrays
+from mcc.runtime.arrays import ProgrammedArrays
 from mcc.runtime.executor import MEMORY_LIMIT, Executor, bytes_per_sample
+from mcc.runtime.fidelity import Fidelity
 from mcc.runtime.host import HostGraphs
 from tests.linear_program import Array, inputs, layer, program, small_target
 

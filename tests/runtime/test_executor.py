@@ -40,8 +40,9 @@ from mcc.ir.program.instructions import (
     UnaryOperation,
     Wait,
 )
-from mcc.runtime.arrays import Fidelity, ProgrammedArrays
+from mcc.runtime.arrays import ProgrammedArrays
 from mcc.runtime.executor import Executor
+from mcc.runtime.fidelity import Fidelity
 from mcc.runtime.host import HostGraphs
 
 Array = NDArray[Any]

@@ -14,11 +14,12 @@ from mcc.ir.diagnostics import MccError
 from mcc.ir.hardware import Target
 from mcc.ir.hardware.phases import steps
 from mcc.runtime.analog import AnalogTile, analog_tile
-from mcc.runtime.arrays import Fidelity, ProgrammedArrays
+from mcc.runtime.arrays import ProgrammedArrays
 from mcc.runtime.converters.drivers import driver_levels
 from mcc.runtime.converters.periphery import periphery_of
 from mcc.runtime.devices import Read
 from mcc.runtime.devices.current import currents, slopes_by_volt
+from mcc.runtime.fidelity import Fidelity
 from mcc.runtime.general import GeneralTile
 from mcc.runtime.wires.trimmed import read_alone
 from tests.programmed_arrays import MILO, SINH, programmed, random_codes, random_weights

@@ -8,9 +8,9 @@ import pytest
 from mcc.ir.diagnostics import MccError
 from mcc.ir.program import Stream
 from mcc.ir.program.places import Place
-from mcc.runtime.arrays import Fidelity
 from mcc.runtime.costs import costs_of
 from mcc.runtime.energy import static_watts
+from mcc.runtime.fidelity import Fidelity
 from mcc.runtime.machine import Machine
 from mcc.runtime.observation import Collector
 from tests.linear_program import (

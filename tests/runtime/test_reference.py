@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from mcc.ir.hardware import Accumulation, Target
 from mcc.ir.hardware.encoding import digit_values, encode
 from mcc.ir.hardware.phases import phases
-from mcc.runtime.arrays import Fidelity, ProgrammedArrays
+from mcc.runtime.arrays import ProgrammedArrays
 from mcc.runtime.devices import target_siemens, unit_siemens
+from mcc.runtime.fidelity import Fidelity
 from tests.programmed_arrays import (
     IDEAL,
     product,

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mcc.runtime.arrays import Fidelity, ProgrammedArrays
+from mcc.runtime.arrays import ProgrammedArrays
+from mcc.runtime.fidelity import Fidelity
 from tests.runtime.test_arrays import programmed, random_codes, random_weights, small_target
 
 NO_LINES = {

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from mcc.backends.crossbar import targets
 from mcc.ir.diagnostics import MccError
 from mcc.ir.hardware import Target
-from mcc.runtime.arrays import Fidelity, ProgrammedArrays
+from mcc.runtime.arrays import ProgrammedArrays
 from mcc.runtime.devices import Read
+from mcc.runtime.fidelity import Fidelity
 from mcc.runtime.wires.circuit import Wires
 from mcc.runtime.wires.effective import WiredCells
 from mcc.runtime.wires.oracle import dense_transfer

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy.optimize import root  # pyright: ignore[reportMissingTypeStubs]
+from scipy import optimize  # pyright: ignore[reportMissingTypeStubs]
 
 import mcc
 from mcc.ir.diagnostics import MccError
 from mcc.ir.hardware import Target
 from mcc.ir.hardware.phases import steps
 from mcc.runtime.analog import sums_of_cells
-from mcc.runtime.arrays import Fidelity, ProgrammedArrays
+from mcc.runtime.arrays import ProgrammedArrays
 from mcc.runtime.currents import Currents, TermCurrents, Terms
 from mcc.runtime.devices import Read
 from mcc.runtime.devices.current import currents
 from mcc.runtime.drives import Driven, level_table
+from mcc.runtime.fidelity import Fidelity
 from mcc.runtime.wires.currents import GatedCurrents
 from mcc.runtime.wires.solved import SolvedCurrents
 from tests.programmed_arrays import (
@@ -157,7 +158,7 @@ def circuit(target: Target, cells: Floats, volts: Floats, sense_ohm: float) -> F
 
     start = np.zeros((3, *siemens.shape))
     start[0] = volts[:, None]
-    solution: Any = root(unbalanced, start.ravel(), method="hybr", tol=1e-13)
+    solution: Any = cast(Any, optimize).root(unbalanced, start.ravel(), method="hybr", tol=1e-13)
     assert np.abs(unbalanced(solution.x)).max() < 1e-10
     return carried(solution.x)[0].sum(axis=0)[:used]
 

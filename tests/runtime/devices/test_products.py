@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from mcc.backends.crossbar import targets
 from mcc.ir.hardware import Target
 from mcc.ir.program import Image, Tile
-from mcc.runtime.arrays import Fidelity, ProgrammedArrays
+from mcc.runtime.arrays import ProgrammedArrays
 from mcc.runtime.devices import Conditions, unit_siemens
+from mcc.runtime.fidelity import Fidelity
 
 ROWS, COLS, CHIPS, SEED = 32, 64, 64, 11
 AGE = Conditions(seconds=1e4)
