@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from mcc.cli.crossbar_operands import as_weights
-from mcc.cli.crossbar_tensors import as_tensor, cells_of, wide
+from mcc.cli.crossbar_operands import as_numbers, as_weights
+from mcc.cli.crossbar_tensors import as_device, as_tensor, cells_of, wide
 from mcc.cli.crossbar_torch import Cells, Law, encode, tile_sums
 from mcc.ir.diagnostics import error
 from mcc.runtime.crossbar import RealCrossbar
@@ -58,26 +58,31 @@ class CrossbarLayer(nn.Module):
             device: Where the parameters lie.
 
         Raises:
-            MccError: `crossbar-weights` for the bias, or `crossbar-model`.
+            MccError: `crossbar-weights` for the bias, `crossbar-model`, or `option-value` for the
+                device.
         """
         super().__init__()
         check_torch(crossbar.target, crossbar.fidelity)
         self._crossbar, self._number = crossbar, crossbar.layers
         crossbar.layers += 1
         self._written: Written | None = None
+        device = as_device(device)
         self.weight = nn.Parameter(as_tensor(crossbar.weights(), device))
         self.bias = None
         if bias is not None:
-            values = np.asarray(bias.detach().cpu() if isinstance(bias, torch.Tensor) else bias)
-            if values.shape != crossbar.shape[:1]:
-                message = f"the bias has the shape {values.shape}"
-                help = f"give one number for each output: ({crossbar.shape[0]},)"
+            values = as_numbers(bias, "crossbar-weights", "the bias")
+            if values.shape != crossbar.shape[:1] or values.dtype.kind == "c":
+                message = f"the bias is {values.dtype} of the shape {values.shape}"
+                help = f"give one real number for each output: ({crossbar.shape[0]},)"
                 raise error("crossbar-weights", message, help)
             self.bias = nn.Parameter(as_tensor(values, device))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the products of vectors (..., n) in their floating type."""
         rows, cols = self._crossbar.shape
+        if not isinstance(cast(object, x), torch.Tensor):
+            message = f"the input is a {type(x).__name__}, not a tensor of torch"
+            raise error("crossbar-input", message, "multiply with `A @ x`, or give a tensor")
         if x.ndim == 0 or x.shape[-1] != cols or not x.is_floating_point():
             message = f"the input is {x.dtype} of the shape {tuple(x.shape)}"
             raise error("crossbar-input", message, f"the layer takes real numbers (..., {cols})")

@@ -9,7 +9,38 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcc.ir.diagnostics import error
-from mcc.ir.tensors import Array, is_torch, to_array, type_name
+from mcc.ir.tensors import Array, is_dense, is_torch, to_array, type_name
+
+_DENSE = "give a dense tensor: `x.to_dense()`"
+
+
+def as_numbers(value: Any, code: str, name: str) -> Array:
+    """Return finite numbers as an array.
+
+    Args:
+        value: What a user gave.
+        code: Of the errors.
+        name: What the user calls it.
+
+    Raises:
+        MccError: With that code.
+    """
+    if np.ma.is_masked(value):
+        raise error(code, f"some numbers are masked in {name}", "fill them: `x.filled(0)`")
+    if is_torch(value) and not is_dense(value):
+        where = f"{value.layout} on {value.device.type}"
+        raise error(code, f"there is a tensor without all its numbers ({where}) in {name}", _DENSE)
+    array = _as_array(value)
+    if array.dtype.kind not in "biufc":
+        kind = type_name(array.dtype)
+        raise error(
+            code, f"there is {kind}, not numbers, in {name}", "give real or complex numbers"
+        )
+    if array.dtype.kind in "fc" and not np.isfinite(array).all():
+        at = tuple(map(int, np.argwhere(~np.isfinite(array))[0]))
+        message = f"there is {array[at]} at {list(at)} of {name}"
+        raise error(code, message, "conductances and voltages are finite: replace it")
+    return array
 
 
 def as_weights(weights: Any) -> Array:
@@ -18,7 +49,7 @@ def as_weights(weights: Any) -> Array:
     Raises:
         MccError: `crossbar-weights`.
     """
-    array = _as_numbers(weights, "crossbar-weights", "the weights")
+    array = as_numbers(weights, "crossbar-weights", "the weights")
     if array.ndim != 2:
         shape = "x".join(map(str, array.shape)) or "a number"
         message = f"the weights have {array.ndim} axes ({shape}), not 2"
@@ -36,7 +67,7 @@ def as_operand(operand: Any) -> Array:
     if is_torch(operand) and operand.requires_grad and _torch().is_grad_enabled():
         help = "multiply with `A.layer()`, which has one, or with `x.detach()`"
         raise error("crossbar-gradient", "a product with `@` has no gradient", help)
-    array = _as_numbers(operand, "crossbar-input", "the operand")
+    array = as_numbers(operand, "crossbar-input", "the operand")
     if array.ndim == 0:
         raise error("crossbar-input", "the operand is a number", "scale the result instead")
     return array
@@ -81,21 +112,6 @@ def like(result: Array, operand: Any) -> Any:
 def float_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """Return the floating or complex type that stands for numbers of a type."""
     return dtype if dtype.kind in "fc" else np.dtype(np.float64)
-
-
-def _as_numbers(value: Any, code: str, name: str) -> Array:
-    """Return finite numbers as an array."""
-    array = _as_array(value)
-    if array.dtype.kind not in "biufc":
-        kind = type_name(array.dtype)
-        raise error(
-            code, f"there is {kind}, not numbers, in {name}", "give real or complex numbers"
-        )
-    if array.dtype.kind in "fc" and not np.isfinite(array).all():
-        at = tuple(map(int, np.argwhere(~np.isfinite(array))[0]))
-        message = f"there is {array[at]} at {list(at)} of {name}"
-        raise error(code, message, "conductances and voltages are finite: replace it")
-    return array
 
 
 def _as_array(value: Any) -> Array:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from mcc.cli.crossbar_torch import Cells, Converters, Drivers, Law
+from mcc.ir.diagnostics import error
 from mcc.ir.hardware.encoding import row_groups, subtracts_reference, sum_values
 from mcc.ir.hardware.significance import Adder
 from mcc.ir.tensors import Array
@@ -66,6 +67,22 @@ def cells_of(
 def wide(device: torch.device) -> torch.dtype:
     """Return the widest floating type of a device."""
     return torch.float32 if device.type == "mps" else torch.float64
+
+
+def as_device(device: Any) -> torch.device:
+    """Return a device that torch computes on here; the CPU if None.
+
+    Raises:
+        MccError: `option-value`.
+    """
+    try:
+        found = torch.device("cpu" if device is None else device)
+        torch.zeros(1, device=found).cpu()
+    except (RuntimeError, AssertionError, NotImplementedError, TypeError) as problem:
+        reason = str(problem).splitlines()[0]
+        message = f"torch does not compute on device {device!r} here: {reason}"
+        raise error("option-value", message, 'give "cpu", or a device of this machine') from None
+    return found
 
 
 def as_tensor(array: Array, device: Any, dtype: torch.dtype = torch.float32) -> torch.Tensor:

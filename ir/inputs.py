@@ -9,7 +9,7 @@ import numpy as np
 
 from mcc.ir.diagnostics import Diagnostic, nearest
 from mcc.ir.structure import Constant, Group, GroupKind, Leaf, Plain, Structure
-from mcc.ir.tensors import Array, is_torch, named_items, to_array, type_name
+from mcc.ir.tensors import Array, is_dense, is_torch, named_items, to_array, type_name
 
 
 def fits(shape: tuple[int, ...], leaf: Leaf, samples: bool) -> bool:
@@ -83,7 +83,11 @@ def collect(
     """
     if isinstance(structure, Leaf):
         array = to_array(value)
-        if array is None and is_torch(value):
+        if array is None and is_torch(value) and not is_dense(value):
+            text = f"input `{path}` has not all of its elements ({value.layout} on {value.device})"
+            help = f"give a dense tensor: `{path}.to_dense()`"
+            problems.append(Diagnostic("input-dtype", text, help))
+        elif array is None and is_torch(value):
             kind = str(value.dtype).removeprefix("torch.")
             text = f"input `{path}` is {kind}, the network takes {structure.dtype}"
             help = f"convert it: `{path}.to(torch.{structure.dtype})`"

@@ -20,6 +20,11 @@ def is_torch(value: Any) -> bool:
     return torch is not None and isinstance(value, torch.Tensor)
 
 
+def is_dense(tensor: Any) -> bool:
+    """Tell whether a torch tensor holds all of its elements, one after another."""
+    return "strided" in str(tensor.layout) and tensor.device.type != "meta"
+
+
 def holds_torch(value: Any) -> bool:
     """Tell whether a nested value holds a torch tensor."""
     named = named_items(value)
@@ -42,12 +47,15 @@ def named_items(value: Any) -> Mapping[Any, Any] | None:
 def to_array(value: Any) -> Array | None:
     """View a torch tensor or a NumPy value as an array; nothing for anything else.
 
+    Tensors and arrays without all of their elements are something else: sparse and masked ones.
     Bytes in the order of another machine are turned around.
     """
     if is_torch(value):
+        if not is_dense(value):
+            return None
         tensor = value.detach().cpu()
         return cast(Array, tensor.numpy(force=True)) if _has_numpy_type(tensor) else None
-    if isinstance(value, (np.ndarray, np.generic)):
+    if isinstance(value, (np.ndarray, np.generic)) and not np.ma.is_masked(cast(Any, value)):
         array = np.asarray(cast(Any, value))
         return array.astype(array.dtype.newbyteorder("="), copy=False)
     return None

@@ -166,13 +166,14 @@ class ProbedTile:
         Each is a read of its own. Where converters never round, these are the sums themselves, in
         units of one digit product.
         """
+        outputs = self._tile.cols
         for group, rows in enumerate(groups_of(self._tile, self._target)):
             for index, step in enumerate(self._steps):
                 drive = codes[:, rows] if self._analog else step.drive(codes[:, rows])
                 drive = drive.astype(np.int8 if self._signed else np.uint8)
                 sums = self._arrays.read(self._index, self._ready[group], drive)
                 sums = sums + self._surplus * drive.sum(axis=1, dtype=np.int32)[:, None]
-                yield group, index, sums.reshape(len(codes), -1, self._sums).swapaxes(1, 2)
+                yield group, index, sums.reshape(len(codes), outputs, self._sums).swapaxes(1, 2)
 
 
 def without_redundancy(target: Target) -> Target:

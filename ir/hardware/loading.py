@@ -91,7 +91,9 @@ def _missing(found: Merged, place: Location) -> list[Diagnostic]:
 
 def _override(key: str, text: str) -> Quantity | Diagnostic:
     if key not in leaves():
-        help = nearest(key, leaves())
+        alike = {path.replace("_", "."): path for path in leaves()}
+        known = [alike[name]] if (name := key.replace("_", ".")) in alike else leaves()
+        help = nearest(key, known)
         return Diagnostic("target-unknown-key", f"unknown key `{key}`", help, OVERRIDE)
     leaf = leaves()[key]
     number, _, unit = text.strip().partition(" ")

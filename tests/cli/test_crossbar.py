@@ -292,6 +292,28 @@ REFUSED: dict[str, tuple[Callable[[], Any], str, str]] = {
         r"A @ \(B @ x\)",
     ),
     "objects": (lambda: mcc.Crossbar(WEIGHTS) @ [None] * 12, "crossbar-input", "not numbers"),
+    "masked": (
+        lambda: mcc.Crossbar(np.ma.masked_greater(WEIGHTS, 0)),
+        "crossbar-weights",
+        "masked",
+    ),
+    "sparse": (
+        lambda: mcc.Crossbar(WEIGHTS) @ torch.eye(12).to_sparse(),
+        "crossbar-input",
+        r"to_dense\(\)",
+    ),
+    "bias": (lambda: mcc.Crossbar(WEIGHTS).layer(np.ones(5) * 1j), "crossbar-weights", "real"),
+    "device": (lambda: mcc.Crossbar(WEIGHTS).layer(device="nope"), "option-value", "'nope' here"),
+    "layer": (
+        lambda: mcc.Crossbar(WEIGHTS).layer()(np.ones(12)),  # pyright: ignore[reportArgumentType]
+        "crossbar-input",
+        "A @ x",
+    ),
+    "field beside": (
+        lambda: mcc.Crossbar(WEIGHTS, macro__adc_bits=8),
+        "target-unknown-key",
+        r"did you mean `macro\.adc\.bits`",
+    ),
     "gradient": (
         lambda: mcc.Crossbar(WEIGHTS) @ torch.ones(12, requires_grad=True),
         "crossbar-gradient",

@@ -87,6 +87,7 @@ def test_all_problems_of_a_call_are_collected() -> None:
         (np.zeros((4, 3), np.float32), "input-shape"),
         (np.full((5, 3), np.nan, np.float32), "input-not-finite"),
         (np.full((5, 3), np.inf, np.float32), "input-not-finite"),
+        (np.ma.masked_equal(X, X[0, 0]), "input-dtype"),
     ],
 )
 def test_wrong_arrays_are_refused(array: np.ndarray[Any, Any], code: str) -> None:
