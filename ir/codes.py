@@ -57,8 +57,9 @@ CODES: dict[str, str] = {
         " report names the pass, the inputs and the output that differ."
     ),
     "crossbar-direction": (
-        "Products with the transposed matrix sense the word lines, which carry no current where "
-        "inputs open the switches of cells."
+        "Products with the transposed matrix sense the word lines. They carry no current where "
+        "inputs open the switches of cells, a reference column is no reference for them, and "
+        "`wires.solver` of `newton` solves arrays that are driven by their word lines."
     ),
     "crossbar-gradient": (
         "A tensor that needs a gradient was multiplied where none would be kept; the layer of the "
@@ -69,8 +70,10 @@ CODES: dict[str, str] = {
         "holds what is no finite number."
     ),
     "crossbar-model": (
-        "A torch layer was asked of a crossbar whose products are none of matrices: where inputs "
-        "open the switches of cells, every input is a circuit of its own."
+        "Something was asked of a crossbar that it does not have. A torch layer is of products "
+        "with a matrix: where inputs open the switches of cells, or cells and switches are not "
+        "linearised, every input is a circuit of its own. The codes of a reference column belong "
+        "to all outputs together."
     ),
     "crossbar-range": (
         "The target says that the step of its converters is chosen from data, and none were given: "

@@ -62,18 +62,38 @@ struct WideWords {
   U64 word[4];
 };
 
-template <int rounds>
-[[gnu::always_inline]] inline WideWords philox(WideWords counter, std::uint32_t key0,
-                                               std::uint32_t key1) {
-  for (int round = 0; round < rounds; ++round) {
-    const U64 first = even_products(counter.word[0], 0xD2511F53u);
-    const U64 second = even_products(counter.word[2], 0xCD9E8D57u);
-    counter = {{(second >> 32) ^ counter.word[1] ^ key0, second,
-                (first >> 32) ^ counter.word[3] ^ key1, first}};
-    key0 += 0x9E3779B9u;
-    key1 += 0xBB67AE85u;
+constexpr std::uint32_t first_factor = 0xD2511F53u, second_factor = 0xCD9E8D57u;
+constexpr std::uint32_t first_step = 0x9E3779B9u, second_step = 0xBB67AE85u;
+
+// What counters that differ in their first word only have in common in the first two rounds.
+struct Common {
+  Common(const Address& address, std::uint32_t sample)
+      : key{address.key[0], address.key[1]}, place(address.place ^ address.key[1]) {
+    const std::uint64_t second = std::uint64_t{sample} * second_factor;
+    low = static_cast<std::uint32_t>(second);
+    const auto high = static_cast<std::uint32_t>(second >> 32);
+    product = std::uint64_t{high ^ address.event ^ address.key[0]} * first_factor;
   }
-  return counter;
+  std::uint32_t key[2], place, low;
+  std::uint64_t product;
+};
+
+template <int rounds>
+[[gnu::always_inline]] inline WideWords philox(U64 counters, const Common& common) {
+  const U64 first = even_products(counters, first_factor);
+  const U64 second = even_products((first >> 32) ^ std::uint64_t{common.place}, second_factor);
+  std::uint32_t key0 = common.key[0] + first_step, key1 = common.key[1] + second_step;
+  WideWords words{{(second >> 32) ^ std::uint64_t{common.low ^ key0}, second,
+                   first ^ ((common.product >> 32) ^ key1), U64{} + common.product}};
+  for (int round = 2; round < rounds; ++round) {
+    key0 += first_step;
+    key1 += second_step;
+    const U64 one = even_products(words.word[0], first_factor);
+    const U64 other = even_products(words.word[2], second_factor);
+    words = {{(other >> 32) ^ words.word[1] ^ std::uint64_t{key0}, other,
+              (one >> 32) ^ words.word[3] ^ std::uint64_t{key1}, one}};
+  }
+  return words;
 }
 
 // 23 bits as a number within (0, 1), never an end of it.
@@ -138,12 +158,10 @@ template <int rounds>
                                          std::uint32_t first) {
   U32 lanes;
   for (int i = 0; i < lane_count; ++i) lanes[i] = static_cast<std::uint32_t>(i);
-  const U64 counters = reinterpret_cast<U64>(lanes + first), none{};
-  const U64 event = none + address.event, place = none + address.place, item = none + sample;
-  const WideWords even =
-      philox<rounds>({{counters, event, item, place}}, address.key[0], address.key[1]);
-  const WideWords odd =
-      philox<rounds>({{counters >> 32, event, item, place}}, address.key[0], address.key[1]);
+  const U64 counters = reinterpret_cast<U64>(lanes + first);
+  const Common common(address, sample);
+  const WideWords even = philox<rounds>(counters, common);
+  const WideWords odd = philox<rounds>(counters >> 32, common);
   Words drawn;
   for (int w = 0; w < 4; ++w)
     drawn.word[w] = reinterpret_cast<U32>((even.word[w] & 0xffffffffu) | (odd.word[w] << 32));

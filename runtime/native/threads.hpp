@@ -16,6 +16,7 @@ namespace mcc {
 
 // Lets a thread run on any processor but that of its creator. Left alone, the scheduler may let it
 // wait there behind its creator until the next balancing, which is longer than most of our calls.
+// The thread must be alive: of one that has ended the system takes the caller instead.
 inline void send_elsewhere([[maybe_unused]] std::thread& worker) {
 #ifdef __linux__
   cpu_set_t others;
@@ -32,8 +33,10 @@ inline void send_elsewhere([[maybe_unused]] std::thread& worker) {
 template <class Run>
 void run_tasks(std::size_t tasks, std::size_t threads, const Run& run) {
   std::atomic<std::size_t> next{0};
+  std::atomic<bool> sent{false};
   const auto work = [&](std::size_t worker) {
     for (std::size_t task = next++; task < tasks; task = next++) run(task, worker);
+    if (worker) sent.wait(false);
   };
   std::vector<std::thread> workers;
   workers.reserve(threads);
@@ -45,6 +48,8 @@ void run_tasks(std::size_t tasks, std::size_t threads, const Run& run) {
   } catch (const std::system_error&) {
     // The system gives no more threads: those that are there do all the tasks.
   }
+  sent = true;
+  sent.notify_all();
   work(0);
   for (std::thread& worker : workers) worker.join();
 }
