@@ -13,6 +13,7 @@ from mcc.cli.crossbar_operands import as_numbers, as_weights
 from mcc.cli.crossbar_tensors import as_device, as_tensor, cells_of, wide
 from mcc.cli.crossbar_torch import Cells, Law, encode, tile_sums
 from mcc.ir.diagnostics import error
+from mcc.ir.tensors import is_dense
 from mcc.runtime.crossbar import RealCrossbar
 from mcc.runtime.crossbar_limits import check_torch
 from mcc.runtime.operands import InputCoding
@@ -83,6 +84,9 @@ class CrossbarLayer(nn.Module):
         if not isinstance(cast(object, x), torch.Tensor):
             message = f"the input is a {type(x).__name__}, not a tensor of torch"
             raise error("crossbar-input", message, "multiply with `A @ x`, or give a tensor")
+        if not is_dense(x):
+            message = f"the input has not all of its elements ({x.layout} on {x.device})"
+            raise error("crossbar-input", message, "give a dense tensor that holds them")
         if x.ndim == 0 or x.shape[-1] != cols or not x.is_floating_point():
             message = f"the input is {x.dtype} of the shape {tuple(x.shape)}"
             raise error("crossbar-input", message, f"the layer takes real numbers (..., {cols})")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mcc.ir.diagnostics import error
 from mcc.ir.tensors import Array, is_dense, is_torch, to_array, type_name
 
-_DENSE = "give a dense tensor: `x.to_dense()`"
+_DENSE = "give a dense tensor that holds them, such as `x.to_dense()`"
 
 
 def as_numbers(value: Any, code: str, name: str) -> Array:
@@ -122,7 +122,7 @@ def _as_array(value: Any) -> Array:
         return found
     try:
         return np.asarray(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RuntimeError):
         return np.empty(0, object)
 
 

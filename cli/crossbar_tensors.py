@@ -78,8 +78,8 @@ def as_device(device: Any) -> torch.device:
     try:
         found = torch.device("cpu" if device is None else device)
         torch.zeros(1, device=found).cpu()
-    except (RuntimeError, AssertionError, NotImplementedError, TypeError) as problem:
-        reason = str(problem).splitlines()[0]
+    except (RuntimeError, AssertionError, ImportError, TypeError) as problem:
+        reason = (str(problem) or type(problem).__name__).splitlines()[0]
         message = f"torch does not compute on device {device!r} here: {reason}"
         raise error("option-value", message, 'give "cpu", or a device of this machine') from None
     return found

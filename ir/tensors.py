@@ -22,7 +22,8 @@ def is_torch(value: Any) -> bool:
 
 def is_dense(tensor: Any) -> bool:
     """Tell whether a torch tensor holds all of its elements, one after another."""
-    return "strided" in str(tensor.layout) and tensor.device.type != "meta"
+    strided = "strided" in str(tensor.layout) and not tensor.is_nested
+    return strided and not tensor.is_quantized and tensor.device.type != "meta"
 
 
 def holds_torch(value: Any) -> bool:
@@ -54,7 +55,10 @@ def to_array(value: Any) -> Array | None:
         if not is_dense(value):
             return None
         tensor = value.detach().cpu()
-        return cast(Array, tensor.numpy(force=True)) if _has_numpy_type(tensor) else None
+        try:
+            return cast(Array, tensor.numpy(force=True)) if _has_numpy_type(tensor) else None
+        except (RuntimeError, TypeError):  # of a kind of its own, such as a masked one
+            return None
     if isinstance(value, (np.ndarray, np.generic)) and not np.ma.is_masked(cast(Any, value)):
         array = np.asarray(cast(Any, value))
         return array.astype(array.dtype.newbyteorder("="), copy=False)

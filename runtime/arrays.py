@@ -272,9 +272,7 @@ class ProgrammedArrays:
 
     def _prepare(self, wanted: int) -> None:
         """Make ready the tiles of the image that is in the macro of the wanted tile."""
-        image = self._image(wanted)
-        alone = input_by_input(self._target, self.fidelity)
-        for index, content in (self._parts(image) if alone else self._seen(image)).items():
+        for index, content in self._seen(self._image(wanted)).items():
             self._ready[index] = self.build(self._tiles[index], self._target, content)
         self.forget(wanted)
 
@@ -294,8 +292,8 @@ class ProgrammedArrays:
 
     def _seen(self, image: int, turned: bool = False) -> dict[int, Content]:
         """Return the cells of every tile of an image as its converters see them."""
-        wired = self.fidelity is Fidelity.WIRE and self._target.wires.feed is Feed.WORD_LINE
-        if not wired:
+        wired = self.fidelity is Fidelity.WIRE
+        if not wired or input_by_input(self._target, self.fidelity):
             return self._parts(image)
         turned = turned and not is_symmetric(self._target)
         place = (self._images[image].core, self._images[image].macro)

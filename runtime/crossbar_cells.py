@@ -46,9 +46,9 @@ def mean_codes(placed: Placed, arrays: ProgrammedArrays, block: Block) -> Floats
     """
     if arrays.fidelity is Fidelity.EXACT:
         return placed.codes(block).astype(np.float64)
-    tile, content = placed.tiles[block.index], arrays.seen(block.index)
-    cells = at_full_drive(content, tile, placed.target, arrays.fidelity)
-    return effective_weights(tile, placed.target, cells)
+    tile, target, content = placed.tiles[block.index], placed.target, arrays.seen(block.index)
+    solved = arrays.currents(tile, target, content, IDEAL) if isinstance(content, Read) else None
+    return effective_weights(tile, target, at_full_drive(content, target, arrays.fidelity, solved))
 
 
 def terms_of(placed: Placed, arrays: ProgrammedArrays, block: Block) -> Terms:
@@ -65,7 +65,7 @@ def terms_of(placed: Placed, arrays: ProgrammedArrays, block: Block) -> Terms:
     periphery = arrays.periphery(tile, target) if isinstance(content, Read) else IDEAL
     if isinstance(content, Read) and arrays.fidelity is Fidelity.DEVICE and not resistive(target):
         return level_terms(tile, target, content, periphery)
-    cells = at_full_drive(content, tile, target, arrays.fidelity)
+    cells = at_full_drive(content, target, arrays.fidelity)
     weights, variances = digits_of(cells, target)
     ready = arrays.build(tile, target, content)
     if isinstance(ready, AnalogTile):

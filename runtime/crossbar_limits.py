@@ -33,6 +33,8 @@ def check_torch(target: Target, fidelity: Fidelity) -> None:
     if input_by_input(target, fidelity):
         message = "a layer: the current of a cell depends on all inputs together"
         help = "multiply with `A @ x`, which solves every input, or make the layer at `device`"
+        if target.wires.feed is Feed.WORD_LINE:
+            help += " or with `wires__solver='linearised'`"
         raise error("crossbar-model", message, help)
 
 

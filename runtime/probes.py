@@ -14,7 +14,6 @@ from mcc.ir.hardware import (
     Cell,
     Differential,
     Encoding,
-    Feed,
     Reference,
     Subtraction,
     Target,
@@ -39,6 +38,7 @@ from mcc.runtime.devices import Read, target_siemens
 from mcc.runtime.fidelity import Fidelity
 from mcc.runtime.reads import WIDEST_INPUT
 from mcc.runtime.wires.currents import GatedCurrents
+from mcc.runtime.wires.solved import SolvedCurrents
 from mcc.runtime.wires.trimmed import Trimmed
 
 Digits = tuple[NDArray[np.float32], NDArray[np.float32] | None]
@@ -50,15 +50,26 @@ def read_of(content: Content, cell: Cell) -> Read:
     return content if isinstance(content, Read) else Read(target_siemens(content, cell), None)
 
 
-def at_full_drive(content: Content, tile: Tile, target: Target, fidelity: Fidelity) -> Content:
-    """Return the resistors that the cells of a tile are to converters at the highest digit."""
+def at_full_drive(
+    content: Content,
+    target: Target,
+    fidelity: Fidelity,
+    solved: GatedCurrents | SolvedCurrents | None = None,
+) -> Content:
+    """Return the resistors that the cells of a tile are to converters at the highest digit.
+
+    Args:
+        content: The cells as converters see them.
+        target: The macro.
+        fidelity: What the cells are.
+        solved: What solves every input for itself.
+    """
     if not isinstance(content, Read):
         return content
     if fidelity is Fidelity.DEVICE:
         return as_resistors(content, target)
-    if target.wires.feed is Feed.SOURCE_LINE:
-        shares = GatedCurrents(tile, target, content).shares()
-        return Read(Trimmed(target).conductances(shares), None)
+    if solved is not None:
+        return Read(Trimmed(target).conductances(solved.shares()), None)
     return content
 
 
@@ -147,7 +158,9 @@ class ProbedTile:
         self._surplus = weight_offset(plain.macro, one.weight_bits)
         self._ready: list[ArrayTile] = []
         whole = arrays.build(tile, target, content, periphery)
-        cells = at_full_drive(content, tile, target, arrays.fidelity)
+        cells = content
+        if isinstance(whole, AnalogTile):
+            cells = at_full_drive(content, target, arrays.fidelity)
         weights, variances = digits_of(cells, target)
         for rows in groups_of(tile, target):
             group = replace(one, row=tile.row + rows.start, rows=rows.stop - rows.start)

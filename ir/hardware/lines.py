@@ -50,7 +50,7 @@ class Wires:
     gate_volt: PositiveVolt
     """Voltage on the gate of an open switch."""
     read_volt: PositiveVolt
-    """Largest voltage on a cell with its switch, at which converters are trimmed to both.
+    """Voltage of the highest digit, at which converters are trimmed to cells with their switches.
 
     At `device` it shows only with laws of `cell.current`.
     """

@@ -106,7 +106,7 @@ def of_volts(volts: NDArray[np.float64] | float, law: Current) -> Terms:
     check_volts(volts, law)
     volts, slope = np.asarray(volts, np.float64), law.sinh_per_volt
     first = np.sinh(slope * volts) / slope if slope else volts
-    return _used((first, volts**2, volts**3), law)
+    return _used((first, volts * volts, volts * volts * volts), law)
 
 
 def slopes_of_volts(volts: NDArray[np.float64] | float, law: Current) -> Terms:

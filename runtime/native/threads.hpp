@@ -3,7 +3,7 @@
 
 #include <atomic>
 #include <cstddef>
-#include <system_error>
+#include <exception>
 #include <thread>
 #include <vector>
 
@@ -45,7 +45,7 @@ void run_tasks(std::size_t tasks, std::size_t threads, const Run& run) {
       workers.emplace_back(work, worker);
       send_elsewhere(workers.back());
     }
-  } catch (const std::system_error&) {
+  } catch (const std::exception&) {
     // The system gives no more threads: those that are there do all the tasks.
   }
   sent = true;

@@ -20,7 +20,7 @@ from mcc.ir.program.tables import Tile
 from mcc.runtime.devices import Read, unit_siemens
 from mcc.runtime.devices.current import check_volts
 from mcc.runtime.drives import Driven, DriveTable
-from mcc.runtime.wires.cells import branches_of
+from mcc.runtime.wires.cells import Branches, branches_of
 from mcc.runtime.wires.circuit import Floats, Wires
 from mcc.runtime.wires.effective import apart, driven_groups, interleaved
 from mcc.runtime.wires.newton import Solution, solve_cells
@@ -57,7 +57,8 @@ class SolvedCurrents:
         self._columns = slice(tile.col, tile.col + count)
         self.sums = count // (2 if self._paired else 1)
         self.noisy = cells.sigma is not None
-        self._shares: dict[int, Floats] = {}
+        self._arrived: dict[int, Floats] = {}
+        self._branches: dict[int, Branches] = {}
 
     def of(self, driven: Driven) -> tuple[Floats, Floats]:
         """Return the sums (inputs, sums) in digits, and their variances from read to read."""
@@ -85,6 +86,23 @@ class SolvedCurrents:
             found[:, 1::2] *= -1
         return found
 
+    def shares(self) -> Floats:
+        """Return what cells (rows, cols) are while all rows of their group are at full drive.
+
+        In siemens: so much of the current of its column is that of a cell, for a volt.
+        """
+        found: list[Floats] = []
+        for group, (first, end) in enumerate(driven_groups(self._tile, self._target)):
+            volt = self._target.wires.read_volt
+            solution = self._solve(np.full(end - first, volt), group)
+            start = self._circuit(group)[0].start
+            cells = self._apart(solution.currents)[first - start : end - start, self._columns]
+            found.append(cells / volt)
+        shares = np.concatenate(found)
+        if self._interleaved:
+            shares[:, 1::2] *= -1
+        return shares
+
     def _levels(self, driven: Driven) -> Iterator[tuple[float, Floats]]:
         """Yield what each phase counts, and the levels of its drivers (inputs, rows)."""
         for index, phase in enumerate(driven.step.phases):
@@ -109,7 +127,7 @@ class SolvedCurrents:
 
     def _sums(self, levels: Floats, group: int) -> tuple[Floats, Floats]:
         """Return sums and variances (sums,) of one input, in ampere and its square."""
-        sums, moved = np.zeros(self.sums), 0.0
+        sums, moved = np.zeros(self.sums), np.zeros((1, 1))
         for width, volts in self._drives(levels):
             solution = self._solve(volts, group)
             sensed = self._sensed(solution.currents)
@@ -121,8 +139,8 @@ class SolvedCurrents:
             if self.noisy:
                 moved = moved + width * self._moved(solution, group)
         spread = np.zeros(self.sums)
-        if self.noisy and np.ndim(moved):
-            squares = np.square(self._apart(np.asarray(moved))).sum(axis=0)[self._columns]
+        if moved.any():
+            squares = np.square(self._apart(moved)).sum(axis=0)[self._columns]
             spread = squares[0::2] + squares[1::2] if self._paired else squares
         return sums, spread
 
@@ -134,8 +152,10 @@ class SolvedCurrents:
         sources[first - rows.start : end - rows.start] = volts
         if self._interleaved:
             sources = np.stack([sources, -sources], axis=1).ravel()
-        branches = branches_of(self._joined(self._cells.siemens[rows]), self._target)
-        solution = solve_cells(branches, wires, sources, threads=self._threads)
+        if group not in self._branches:
+            cells = self._joined(self._cells.siemens[rows])
+            self._branches[group] = branches_of(cells, self._target)
+        solution = solve_cells(self._branches[group], wires, sources, threads=self._threads)
         check_volts(solution.nodes.across, self._target.cell.current)
         return solution
 
@@ -166,12 +186,12 @@ class SolvedCurrents:
         assert cells.sigma is not None, "only noisy cells move"
         noisy = branches_of(self._joined(cells.siemens + cells.sigma), self._target)
         changed, _ = noisy.at(solution.nodes.rows, solution.nodes.cols)
-        if group not in self._shares:
+        if group not in self._arrived:
             resistors, _ = read_alone(cells.siemens, self._target, switches=True)
             joined = self._joined(resistors)
             joined[np.isinf(np.broadcast_to(wires.driver_ohm, len(joined)))] = 0
-            self._shares[group] = _arriving(joined, wires)
-        return (changed - solution.currents) * self._shares[group]
+            self._arrived[group] = _arriving(joined, wires)
+        return (changed - solution.currents) * self._arrived[group]
 
     def _sensed(self, currents: Floats) -> Floats:
         """Return what the cells of each column of the tile carry, of all cells of the circuit."""
@@ -200,5 +220,6 @@ def _arriving(cells: Floats, wires: Wires) -> Floats:
     arrived = 1 / (1 + (wires.bit_ohm + wires.sense_ohm) * below)
     for row in range(len(cells) - 1, -1, -1):
         shares[row] = arrived
-        arrived = arrived / (1 + wires.bit_ohm * admitted[row - 1])
+        if row:
+            arrived = arrived / (1 + wires.bit_ohm * admitted[row - 1])
     return shares

@@ -302,6 +302,17 @@ REFUSED: dict[str, tuple[Callable[[], Any], str, str]] = {
         "crossbar-input",
         r"to_dense\(\)",
     ),
+    "meta": (
+        lambda: mcc.Crossbar(WEIGHTS) @ torch.ones(12, device="meta"),
+        "crossbar-input",
+        "all its numbers",
+    ),
+    "sparse to a layer": (
+        lambda: mcc.Crossbar(WEIGHTS).layer()(torch.ones(12).to_sparse()),
+        "crossbar-input",
+        "all of its elements",
+    ),
+    "backend": (lambda: mcc.Crossbar(WEIGHTS).layer(device="hpu"), "option-value", "'hpu' here"),
     "bias": (lambda: mcc.Crossbar(WEIGHTS).layer(np.ones(5) * 1j), "crossbar-weights", "real"),
     "device": (lambda: mcc.Crossbar(WEIGHTS).layer(device="nope"), "option-value", "'nope' here"),
     "layer": (

@@ -121,6 +121,6 @@ def test_the_matrix_of_gated_cells_is_that_of_open_groups() -> None:
 
 
 def test_a_layer_of_gated_cells_is_refused() -> None:
-    with pytest.raises(mcc.MccError, match="which others the inputs open") as caught:
+    with pytest.raises(mcc.MccError, match="depends on all inputs together") as caught:
         crossbar("wire", **GATED).layer()
     assert caught.value.diagnostics[0].code == "crossbar-model"

@@ -104,8 +104,8 @@ CONTEXTS: dict[str, Context] = {
 that differ, converters too coarse for every sum, columns that can flip, tiles that wait for the
 same macro, rows that stay connected, lines that carry current."""
 
-NETWORKS: dict[str, Callable[[], Network]] = {"core.queue_depth": wide}
-"""Networks other than the residual one, for the same reason."""
+NETWORKS: dict[str, Callable[[], Network]] = {"core.queue_depth": wide, "wires.solver": wide}
+"""Networks other than the residual one, for the same reason, or since inputs are solved slowly."""
 
 CHANGES: dict[str, Value] = {
     "cell.variation.correlation_cells": 2.0,

@@ -212,6 +212,21 @@ def test_noise_of_reads_is_that_of_cells_that_move(changes: dict[str, Any]) -> N
     assert (abs(ratio - 1) < 0.5).all()
 
 
+@pytest.mark.parametrize("changes", [{}, {**ONE_BY_ONE, "wires.interleaved": True}])
+def test_the_matrix_is_that_of_full_drive(changes: dict[str, Any]) -> None:
+    """Far from the linearised one; what remains is the rounding of converters."""
+    exact = {"macro.accumulation": "analog", "cell.read_noise": 0.0, "wires.bit_ohm": 30.0}
+    weights, found = np.random.default_rng(0).normal(size=(4, 16)), dict[str, Floats]()
+    for solver in ("newton", "linearised"):
+        target = target_of(changes, exact, {"cell.current.sinh_per_volt": 15.0}, solver=solver)
+        matrix = mcc.Crossbar(weights, target, fidelity="wire", seed=0)
+        found[solver] = np.asarray(matrix).sum(axis=1)
+        product = matrix @ np.ones(16)
+        np.testing.assert_allclose(found[solver], product, atol=0.01 * np.abs(product).max())
+    apart = np.abs(found["newton"] - found["linearised"])
+    assert apart.max() > 0.05 * np.abs(product).max()
+
+
 def test_what_word_lines_cannot_do_is_refused() -> None:
     target = target_of(solver="newton")
     matrix = mcc.Crossbar(np.eye(4), target, fidelity="wire", seed=0)
