@@ -93,7 +93,7 @@ class Worker {
     if (packed.by_quads()) {
       indices_ = Aligned<std::uint8_t>(plan.groups.count * drives * (plan.signed_drive ? 2 : 1) * quads +
                                        quad_slack);
-      tables_ = Aligned<std::uint8_t>(quads * table_entries * 2 * entry_bytes);
+      tables_ = Aligned<std::uint8_t>(quads * table_places * 2 * entry_bytes);
       return;
     }
     const std::size_t driven = plan.groups.count * drives * quads * quad_rows + quad_slack;

@@ -21,6 +21,8 @@ namespace mcc {
 constexpr int unit_sums = 32;
 constexpr int half_sums = unit_sums / 2;
 constexpr int entry_bytes = 2 * unit_sums;  // sums of one entry of a table
+// Tables stand an entry apart: else equal entries of all would meet in few sets of a cache.
+constexpr int table_places = table_entries + 1;
 constexpr int analog_chunk_quads = 4;       // quads whose sums fit in 16 bits
 constexpr int analog_max_phases = 8;
 constexpr int reads_of_draw = 4;  // one counter of Philox makes the noise of four reads

@@ -16,7 +16,7 @@ constexpr std::uint16_t chunk_start = 0x8000;  // makes sums of a chunk unsigned
 // Sums of the rows of each quad, at every `stride` bytes.
 void make_sums(const std::int16_t* rows, int quads, std::size_t stride, std::uint16_t start,
                std::uint8_t* tables) {
-  for (int quad = 0; quad < quads; ++quad, tables += table_entries * stride) {
+  for (int quad = 0; quad < quads; ++quad, tables += table_places * stride) {
     const std::int16_t* from = rows + quad * quad_rows * unit_sums;
     for (int i = 0; i < pieces; ++i) {
       U16 entries[table_entries];
@@ -42,7 +42,7 @@ template <bool signed_drive, bool cells, int count>
                                              const std::uint8_t* negative, int some,
                                              Looked& looked) {
   constexpr std::size_t times = cells ? 8 : 4;
-  constexpr std::size_t quad_bytes = times * 16 * table_entries;
+  constexpr std::size_t quad_bytes = times * 16 * table_places;
   U16 sums{};
 #pragma GCC unroll 4
   for (int quad = 0; quad < (count ? count : some); ++quad, tables += quad_bytes) {
@@ -63,7 +63,7 @@ template <bool signed_drive, bool cells>
 [[gnu::always_inline]] inline void look_up(const std::uint8_t* tables, const std::uint8_t* index,
                                            int quads, int step, Halves<2>& sums,
                                            Halves<2>& variances) {
-  constexpr std::size_t quad_bytes = (cells ? 128 : 64) * table_entries;
+  constexpr std::size_t quad_bytes = (cells ? 128 : 64) * table_places;
   const std::uint32_t start =
       std::uint32_t(quads + analog_chunk_quads - 1) / analog_chunk_quads * chunk_start;
   const std::uint8_t* negative = index + step;
